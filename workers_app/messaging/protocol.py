@@ -1,0 +1,135 @@
+"""What dispatcher and workers say to each other.
+
+Every message is only a hint: any may be lost, doubled, reordered or late. `(run, attempt)` is an
+attempt's identity and fencing token; `boot` is one incarnation of a worker.
+New fields are added at the end, with a default, so that versions can be mixed while upgrading.
+"""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+INBOX = "scheduler.inbox"
+"""The one queue all dispatchers share: reports and heartbeats."""
+HINTS = "scheduler.hints"
+"""The fanout exchange that wakes dispatchers; what nobody hears is gone, which is right for a hint."""
+
+
+def worker_queue(boot: UUID) -> str:
+    """The queue of one incarnation: what was sent to a dead one can never reach its successor."""
+    return f"scheduler.worker.{boot}"
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True):
+    """Base of all messages."""
+
+
+class AttemptKey(msgspec.Struct, frozen=True, array_like=True):
+    """The identity of an attempt."""
+
+    run: UUID
+    attempt: int
+
+
+class Hint(Message, frozen=True, tag="hint"):
+    """Web → dispatchers: something may be pending, or planned anew."""
+
+
+# Dispatcher → worker
+
+
+class Assignment(Message, frozen=True, tag="assignment"):
+    """Start this attempt."""
+
+    key: AttemptKey
+    task: str
+    executor: str
+    command: str
+    config: dict[str, Any]
+    params: dict[str, Any]
+    scheduled_for: str
+    timeout: float | None
+
+
+class Lease(Message, frozen=True, tag="lease"):
+    """The answer to heartbeat `seq`: from when that was sent, act for `seconds`; 0 means this incarnation is over."""
+
+    seq: int
+    seconds: float
+    cancel: list[AttemptKey]
+    """Held attempts that should not run (any more)."""
+    unknown: list[AttemptKey]
+    """Attempts the database takes as yours though you do not hold them: report them, or give them back."""
+
+
+class Cancel(Message, frozen=True, tag="cancel"):
+    """End these attempts if you hold them."""
+
+    keys: list[AttemptKey]
+
+
+# Worker → dispatcher
+
+
+class Started(Message, frozen=True, tag="started"):
+    """The attempt runs, since `ago` seconds."""
+
+    key: AttemptKey
+    ago: float = 0.0
+
+
+class Output(Message, frozen=True, tag="output"):
+    """A piece of output, numbered from 0 in its attempt."""
+
+    key: AttemptKey
+    piece: int
+    text: str
+
+
+class Finished(Message, frozen=True, tag="finished"):
+    """The attempt ended, after `seconds`. `reason` is empty on success, else error, timeout or cancelled."""
+
+    key: AttemptKey
+    reason: str
+    exit_code: int | None = None
+    result: Any = None
+    error: str = ""
+    seconds: float | None = None
+
+
+class Returned(Message, frozen=True, tag="returned"):
+    """Will never run here (any more): not started, or handed back."""
+
+    key: AttemptKey
+    reason: str
+
+
+Report = Started | Output | Finished | Returned
+
+
+class Reports(Message, frozen=True, tag="reports"):
+    """A batch, in the order in which things happened."""
+
+    boot: UUID
+    items: list[Report]
+
+
+class Heartbeat(Message, frozen=True, tag="heartbeat"):
+    """I am alive, and these attempts are mine. A `seq` not above the last one recorded is late and ignored."""
+
+    boot: UUID
+    seq: int
+    name: str
+    hostname: str
+    pid: int
+    labels: dict[str, str]
+    executors: list[str]
+    max_tasks: int
+    holds: list[AttemptKey]
+    state: str = "online"
+    """online; draining: takes nothing new; offline: has ended, holds nothing."""
+
+
+ToWorker = Assignment | Lease | Cancel
+ToDispatcher = Reports | Heartbeat | Hint
