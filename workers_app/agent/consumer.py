@@ -1,0 +1,197 @@
+"""Where the worker meets Celery: messages in, heartbeats and reports out, and an orderly end."""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from celery.exceptions import WorkerShutdown
+from celery.worker import state
+from celery.worker.consumer import Consumer as CeleryConsumer
+from celery.worker.loops import asynloop
+from kombu import Exchange, Producer, Queue
+from kombu.exceptions import ContentDisallowed, DecodeError
+from kombu.message import Message as Delivery
+
+import executors
+from executors.base import AT_ONCE
+from workers_app.agent import settings
+from workers_app.agent.attempts import Attempts
+from workers_app.agent.lease import Incarnation
+from workers_app.agent.pool import Job
+from workers_app.agent.reporter import Reporter
+from workers_app.agent.request import AttemptRequest
+from workers_app.agent.runner import Runner, cancelled
+from workers_app.messaging import broker, protocol
+from workers_app.messaging.protocol import Assignment, Cancel, Finished, Lease, ToWorker, worker_queue
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 2.0
+WATCH_SECONDS = 0.2
+HAND_BACK_SECONDS = 15.0
+"""What is ended at shutdown has so long to be gone before it is handed back."""
+
+
+class Consumer(CeleryConsumer):
+    """Celery's consumer with our messages instead of Celery's tasks: a plain Celery message runs nothing."""
+
+    def __init__(self, *args: Any, worker_options: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        quiet = {"without_mingle": True, "without_gossip": True}
+        super().__init__(*args, worker_options={**(worker_options or {}), **quiet}, **kwargs)
+        self.incarnation = Incarnation()
+        self.reporter = Reporter(self.incarnation.boot, lambda: self.pool.call_in_hub(self._flush))
+        self.runner = Runner(self.reporter.add)
+        self.attempts = Attempts(self.pool.limit, self._start, self._request, self.reporter.add)
+        self._producer: Producer | None = None
+        self._own_queue()
+        self._lease_watch = asyncio.run_coroutine_threadsafe(self._watch_lease(), self.pool.loop)
+
+    # Messages in
+
+    def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Delivery], None]:
+        """Celery asks for it each time it has connected; so heartbeats begin anew here too."""
+        self._producer = Producer(self.connection.channel())
+        self.timer.call_repeatedly(HEARTBEAT_SECONDS, self.beat)
+        self.hub.call_soon(self.beat)
+        return self._receive
+
+    def _receive(self, delivery: Delivery) -> None:
+        try:
+            message: ToWorker = broker.read(delivery, ToWorker)  # type: ignore[arg-type]
+        except (DecodeError, ContentDisallowed) as error:
+            logger.warning("Dropped a message that is not ours: %s", error)
+            return
+        try:
+            self._handle(message)
+        except self.connection_errors + self.channel_errors:
+            raise
+        except Exception:  # A fault in handling one message must not end the attempts that run.
+            logger.exception("Could not handle a message: %r", message)
+
+    def _handle(self, message: ToWorker) -> None:
+        match message:
+            case Assignment():
+                self._take(message)
+            case Lease():
+                self._renew(message)
+            case Cancel():
+                self.attempts.stop(message.keys, "cancelled")
+
+    def _take(self, assignment: Assignment) -> None:
+        if self.incarnation.may_act:
+            self.attempts.take(assignment)
+        else:
+            logger.warning("Ignored run %s: this worker has no lease.", assignment.key.run)
+
+    def _renew(self, lease: Lease) -> None:
+        if lease.seconds <= 0:
+            self._begin_anew("The dispatcher has given this worker up.")
+            return
+        self.incarnation.grant(lease.seq, lease.seconds)
+        self.attempts.stop(lease.cancel, "cancelled")
+        self.attempts.explain(lease.unknown)
+
+    # Heartbeats and reports out
+
+    def beat(self, state: str = "") -> None:
+        """Say that we are alive and what we hold; an ended lease is an ended incarnation."""
+        if self.incarnation.ended:
+            self._begin_anew("The lease has ended: no dispatcher has answered in time.")
+        heartbeat = protocol.Heartbeat(
+            boot=self.incarnation.boot,
+            seq=self.incarnation.next_heartbeat(),
+            name=settings.NAME,
+            hostname=socket.gethostname(),
+            pid=os.getpid(),
+            labels=settings.LABELS,
+            executors=sorted(executors.specs()),
+            max_tasks=self.pool.limit,
+            holds=list(self.attempts.held),
+            state=state or ("draining" if self.attempts.closed else "online"),
+        )
+        broker.publish(self._producer, heartbeat, protocol.INBOX)
+
+    def _flush(self) -> None:
+        self.reporter.flush(self._producer)
+
+    # Attempts
+
+    def _start(self, assignment: Assignment, done: Callable[[Finished], None]) -> Job:
+        def ended(task: "asyncio.Task[Finished]") -> None:
+            done(_outcome(assignment, task))
+
+        return self.pool.apply_async(self.runner.carry_out, (assignment,), callback=ended)
+
+    def _request(self, assignment: Assignment, cancel: Callable[[], None]) -> AttemptRequest:
+        return AttemptRequest(assignment, self.hostname, self.event_dispatcher, cancel)
+
+    # Incarnations
+
+    async def _watch_lease(self) -> None:
+        """End everything when the lease ends; on the pool's loop, as the main thread may be waiting for the broker."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if self.incarnation.ended:
+                for job in list(self.pool.jobs):
+                    job.cancel_here(AT_ONCE)
+
+    def _begin_anew(self, why: str) -> None:
+        """End all that runs and go on under a new boot id, with a queue of its own."""
+        logger.warning("%s Ending %d attempts and beginning anew.", why, len(self.attempts.held))
+        self.attempts.forget()
+        self.cancel_task_queue(worker_queue(self.incarnation.boot))
+        self.incarnation = Incarnation()
+        self.reporter.forget(self.incarnation.boot)
+        self.task_consumer.add_queue(self._own_queue())
+        self.task_consumer.consume()
+
+    def _own_queue(self) -> Queue:
+        """Select the queue of this incarnation alone; no_ack, as the lease in the database carries the risk."""
+        name = worker_queue(self.incarnation.boot)
+        queue = Queue(name, routing_key=name, durable=False, no_ack=True)
+        self.app.amqp.queues.add(queue)
+        # Celery gives every queue its default exchange; ours is reached by its name alone and needs no binding.
+        queue.exchange = Exchange("")
+        self.app.amqp.queues.select([name])
+        return queue
+
+    # An orderly end
+
+    def loop(self, *args: Any) -> None:
+        """Celery's event loop, and after it the winding down."""
+        try:
+            asynloop(*args)
+        except WorkerShutdown:
+            self._wind_down()
+            raise
+
+    def _wind_down(self) -> None:
+        """Take nothing new, let runs end within the grace time, then end them and hand them back."""
+        self.attempts.closed = True
+        self.beat()
+        logger.info("Stopping; %d attempts have %g s to end.", len(self.attempts.held), settings.GRACE_SECONDS)
+        self._turn_until_idle(settings.GRACE_SECONDS)
+        self.attempts.stop(list(self.attempts.held), "shutdown")
+        self._turn_until_idle(HAND_BACK_SECONDS)
+        asyncio.run_coroutine_threadsafe(self.runner.close(), self.pool.loop).result(HAND_BACK_SECONDS)
+        self._flush()
+        self.beat("offline")
+
+    def _turn_until_idle(self, seconds: float) -> None:
+        """Turn Celery's loop until nothing is held, time is up, or a second signal says to hurry."""
+        deadline = time.monotonic() + seconds
+        turns = self.hub.create_loop()
+        while self.attempts.held and time.monotonic() < deadline and not state.should_terminate:
+            next(turns)
+
+
+def _outcome(assignment: Assignment, task: "asyncio.Task[Finished]") -> Finished:
+    """What `carry_out` returned; a task cancelled before its first step never got there."""
+    try:
+        return task.result()
+    except asyncio.CancelledError as error:
+        return cancelled(assignment, error)
