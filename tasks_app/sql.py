@@ -1,0 +1,81 @@
+"""Many rows in one statement: a list of dicts as a table named `given`, on PostgreSQL and SQLite."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+from django.db import connection
+from django.db.models import Field, JSONField, Model, QuerySet
+
+
+def given(model: type[Model], columns: list[str], rows: list[dict[str, Any]]) -> tuple[str, str]:
+    """A derived table `given` with `columns` (names of `model`'s database columns) and its one parameter."""
+    fields = {str(field.column): field for field in model._meta.concrete_fields}
+    payload = [{name: _value(fields[name], row[name]) for name in columns if row[name] is not None} for row in rows]
+    return _TABLES[connection.vendor](columns, fields), json.dumps(payload, default=str)
+
+
+def _value(field: Field[Any, Any], value: Any) -> Any:
+    """`value` as the database stores it, or as JSON where it is JSON."""
+    if isinstance(field, JSONField):
+        return value
+    prepared = field.get_db_prep_value(value, connection, prepared=False)
+    return prepared.isoformat() if hasattr(prepared, "isoformat") else prepared
+
+
+def _postgresql(columns: list[str], fields: dict[str, Field[Any, Any]]) -> str:
+    typed = ", ".join(f'"{name}" {fields[name].rel_db_type(connection)}' for name in columns)
+    return f"jsonb_to_recordset(%s::jsonb) AS given({typed})"
+
+
+def _sqlite(columns: list[str], fields: dict[str, Field[Any, Any]]) -> str:
+    arrows = {name: "->" if isinstance(fields[name], JSONField) else "->>" for name in columns}
+    picked = ", ".join(f"value {arrows[name]} '$.{name}' AS \"{name}\"" for name in columns)
+    return f"(SELECT {picked} FROM json_each(%s)) AS given"  # noqa: S608 - names of our own columns
+
+
+_TABLES = {"postgresql": _postgresql, "sqlite": _sqlite}
+_RETURNING = {"postgresql": "target.", "sqlite": ""}
+"""SQLite returns columns of the changed table only, and knows them without its alias."""
+
+
+def update(
+    model: type[Model],
+    match: list[str],
+    rows: list[dict[str, Any]],
+    condition: str = "TRUE",
+    expressions: dict[str, str] | None = None,
+) -> list[Any]:
+    """Write `rows` in one UPDATE and return the primary keys of those that really changed.
+
+    A row of the table is written if it agrees in the columns `match` and fulfils `condition`. A column
+    gets its given value, or what `expressions` says for it. Both are SQL on the aliases `target` and
+    `given`, constants of the program. All rows have the same columns.
+    """
+    if not rows:
+        return []
+    columns = list(rows[0])
+    table, parameter = given(model, columns, rows)
+    key = model._meta.pk
+    assert key is not None
+    values = {name: f'given."{name}"' for name in columns if name not in match} | (expressions or {})
+    sets = ", ".join(f'"{name}" = {value}' for name, value in values.items())
+    where = " AND ".join(f'target."{name}" = given."{name}"' for name in match)
+    statement = (
+        f'UPDATE "{model._meta.db_table}" AS target SET {sets} FROM {table} '  # noqa: S608 - names of our own columns
+        f'WHERE {where} AND {condition} RETURNING {_RETURNING[connection.vendor]}"{key.column}"'
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [parameter])
+        return [key.to_python(value) for (value,) in cursor.fetchall()]
+
+
+Rows = TypeVar("Rows", bound=QuerySet[Any])
+
+
+def claimed(rows: Rows) -> Rows:
+    """`rows` locked until the commit, without those that another dispatcher holds. SQLite has one writer anyway."""
+    if not connection.features.has_select_for_update_skip_locked:
+        return rows
+    return rows.select_for_update(skip_locked=True, of=("self",))

@@ -1,0 +1,142 @@
+"""The state machine of a run, and the only writer of its status.
+
+    pending → assigned → running → succeeded | failed
+    pending → skipped | cancelled          assigned, running → cancelled
+    assigned, running → pending            (retry, or handed back: attempt + 1)
+
+Every move works on a set of runs, is conditional on the attempt and on the states it may start
+from, and returns the ids that really moved. No move starts from a final state. Callers hold a
+transaction; `now` is the database's time.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from tasks_app.models import ACTIVE, RunAttempt, TaskRun
+from tasks_app.sql import update
+
+Key = tuple[UUID, int]
+"""Run and attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended, and what becomes of its run."""
+
+    run: TaskRun
+    status: str
+    """A final state, or `pending` for another attempt."""
+    reason: str
+    exit_code: int | None = None
+    result: Any = None
+    error: str = ""
+    available_at: datetime | None = None
+    """When the next attempt may start; only with status pending."""
+    failures: int = 0
+    """To add to the run's count of failed attempts."""
+    losses: int = 0
+    """To add to the run's count of lost attempts."""
+
+
+def create(runs: list[TaskRun]) -> None:
+    """Store new runs, pending or skipped; one that exists already (nominal time, idempotency key) is left as it is."""
+    TaskRun.objects.bulk_create(runs, ignore_conflicts=True, batch_size=500)
+
+
+def _move(rows: list[dict[str, Any]], sources: Iterable[str], expressions: dict[str, str] | None = None) -> list[UUID]:
+    states = ", ".join(f"'{state}'" for state in sources)
+    # An expression instead of the bare column: else SQLite goes through all runs in these states, once for each row.
+    return update(TaskRun, ["id", "attempt"], rows, f"target.status || '' IN ({states})", expressions)
+
+
+def assign(choices: list[tuple[TaskRun, int]], now: datetime) -> list[UUID]:
+    """Pending runs → assigned to the worker (its primary key) chosen for each."""
+    rows = [
+        {"id": run.pk, "attempt": run.attempt, "status": "assigned", "worker_id": worker, "assigned_at": now}
+        for run, worker in choices
+    ]
+    return _move(rows, ["pending"])
+
+
+def start(times: Iterable[tuple[UUID, int, datetime]]) -> list[UUID]:
+    """Assigned runs (run, attempt, since when) → running."""
+    rows = [{"id": run, "attempt": attempt, "status": "running", "started_at": time} for run, attempt, time in times]
+    return _move(rows, ["assigned"])
+
+
+def locked(keys: Iterable[Key]) -> list[TaskRun]:
+    """The active runs among `keys` that are still at that attempt, with their tasks, locked until the commit."""
+    attempts = dict(keys)
+    runs = TaskRun.objects.filter(pk__in=attempts, status__in=ACTIVE).select_related("task")
+    found = runs.select_for_update(of=("self",)) if connection.features.has_select_for_update_of else runs
+    return [run for run in found if run.attempt == attempts[run.pk]]
+
+
+_ENDING = {
+    "attempt": "target.attempt + CASE WHEN given.status = 'pending' THEN 1 ELSE 0 END",
+    "failures": "target.failures + given.failures",
+    "losses": "target.losses + given.losses",
+    "worker_id": "CASE WHEN given.status = 'pending' THEN NULL ELSE target.worker_id END",
+    "assigned_at": "CASE WHEN given.status = 'pending' THEN NULL ELSE target.assigned_at END",
+    "started_at": "CASE WHEN given.status = 'pending' THEN NULL ELSE given.started_at END",
+}
+"""A run that gets another attempt is free of the last one's worker and times."""
+
+
+def end(endings: list[Ending], now: datetime) -> list[UUID]:
+    """Active runs → how their attempt ended; tries that did not end well leave a `RunAttempt`."""
+    moved = set(_move([_ending_row(ending, now) for ending in endings], ACTIVE, _ENDING))
+    RunAttempt.objects.bulk_create(
+        [_attempt(e, now) for e in endings if e.run.pk in moved and e.status != "succeeded"], ignore_conflicts=True
+    )
+    return list(moved)
+
+
+def _ending_row(ending: Ending, now: datetime) -> dict[str, Any]:
+    run, again = ending.run, ending.status == "pending"
+    return {
+        "id": run.pk,
+        "attempt": run.attempt,
+        "status": ending.status,
+        "reason": ending.reason,
+        "exit_code": ending.exit_code,
+        "result": ending.result,
+        "error": ending.error,
+        "failures": ending.failures,
+        "losses": ending.losses,
+        "started_at": run.started_at,
+        "completed_at": None if again else now,
+        "available_at": ending.available_at if again and ending.available_at else run.available_at,
+    }
+
+
+def _attempt(ending: Ending, now: datetime) -> RunAttempt:
+    run = ending.run
+    return RunAttempt(
+        run_id=run.pk,
+        attempt=run.attempt,
+        worker_id=run.worker_id,
+        reason=ending.reason,
+        exit_code=ending.exit_code,
+        error=ending.error,
+        assigned_at=run.assigned_at or now,
+        started_at=run.started_at,
+        completed_at=now,
+    )
+
+
+def cancel_pending(runs: Iterable[UUID], now: datetime) -> int:
+    """Pending runs → cancelled; returns how many."""
+    pending = TaskRun.objects.filter(pk__in=list(runs), status="pending")
+    return pending.update(status="cancelled", reason="cancelled", completed_at=now, cancel_requested_at=now)
+
+
+def request_cancel(runs: Iterable[UUID], now: datetime) -> int:
+    """Note on active runs that they shall end; their worker confirms by its report. Returns how many."""
+    active = TaskRun.objects.filter(pk__in=list(runs), status__in=ACTIVE, cancel_requested_at=None)
+    return active.update(cancel_requested_at=now)

@@ -1,0 +1,41 @@
+"""Tasks, runs and workers for tests, in any state, with as few words as possible."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from tasks_app import transitions
+from tasks_app.models import Task, TaskRun, run_of
+from workers_app.models import WorkerInfo
+
+NOW = datetime(2030, 1, 1, 12, 0, 0, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+def a_task(**fields: Any) -> Task:
+    values = {"name": f"task-{next(_numbers)}", "executor": "shell", "command": "true"} | fields
+    return Task.objects.create(**values)
+
+
+def a_worker(**fields: Any) -> WorkerInfo:
+    values = {
+        "boot_id": uuid4(),
+        "name": f"worker-{next(_numbers)}",
+        "executors": ["http", "shell"],
+        "max_tasks": 10,
+        "last_heartbeat": NOW,
+        "lease_until": NOW + timedelta(seconds=10),
+    } | fields
+    return WorkerInfo.objects.create(**values)
+
+
+def a_run(task: Task | None = None, now: datetime = NOW, **fields: Any) -> TaskRun:
+    run = run_of(task or a_task(), now=now, **fields)
+    transitions.create([run])
+    return run
+
+
+def an_active_run(worker: WorkerInfo, task: Task | None = None, status: str = "running", **fields: Any) -> TaskRun:
+    times = {"assigned_at": NOW, "started_at": NOW if status == "running" else None}
+    return a_run(task, worker=worker, status=status, **times, **fields)
