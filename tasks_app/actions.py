@@ -1,0 +1,132 @@
+"""What people do to tasks and runs. The API, the admin and the commands all call these."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from tasks_app import outbox, transitions
+from tasks_app.models import ACTIVE, FINAL, Task, TaskRun, run_of
+from workers_app.messaging.protocol import AttemptKey, Cancel
+
+
+class NotPossible(Exception):
+    """What was asked for does not fit the state of things; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A wish to run a task, now or at `scheduled_for`."""
+
+    task: Task
+    params: dict[str, Any] = field(default_factory=dict)
+    scheduled_for: datetime | None = None
+    idempotency_key: str | None = None
+
+
+def save(task: Task, now: datetime) -> None:
+    """Store a new or edited, validated task. It is planned anew only where its schedule changed."""
+    with transaction.atomic():
+        before = Task.objects.select_for_update().filter(pk=task.pk).first() if task.pk else None
+        if before and before.deleted_at:
+            raise NotPossible("The task has been deleted.")
+        if before is None:
+            task.created_at = now
+            task.plan(now)
+            task.save(force_insert=True)
+        else:
+            _save_changes(task, before, now)
+    outbox.hint()
+
+
+def _save_changes(task: Task, before: Task, now: datetime) -> None:
+    plan = ("schedule", "timezone", "status")
+    if any(getattr(task, name) != getattr(before, name) for name in plan):
+        task.plan(now)
+    else:
+        task.next_fire_at = before.next_fire_at
+    task.updated_at = now
+    task.save(force_update=True)
+    if task.placement != before.placement:
+        task.runs.filter(status="pending").update(placement=task.placement)
+
+
+def pause(task: Task, now: datetime) -> None:
+    """Fire and start nothing of `task` until it is resumed; what runs may end."""
+    task.status = Task.Status.PAUSED
+    save(task, now)
+
+
+def resume(task: Task, now: datetime) -> None:
+    """Fire again, from `now` on."""
+    task.status = Task.Status.ACTIVE
+    save(task, now)
+
+
+def delete(task: Task, now: datetime) -> None:
+    """Take `task` away: it fires no more, its open runs are cancelled, its history stays."""
+    with transaction.atomic():
+        Task.objects.filter(pk=task.pk).update(deleted_at=now, next_fire_at=None, updated_at=now)
+        cancel(list(task.runs.exclude(status__in=FINAL)), now)
+
+
+def trigger(wishes: list[Trigger], now: datetime, user: Any = None) -> list[TaskRun]:
+    """Make a run for each wish, or find the one made earlier under its idempotency key.
+
+    Raises `NotPossible` where a key was used before with other parameters or another time.
+    """
+    runs = [
+        run_of(
+            wish.task,
+            now=now,
+            params=wish.params,
+            idempotency_key=wish.idempotency_key or None,
+            created_by=user,
+            **({"scheduled_for": wish.scheduled_for, "available_at": wish.scheduled_for} if wish.scheduled_for else {}),
+        )
+        for wish in wishes
+    ]
+    with transaction.atomic():
+        transitions.create(runs)
+        found = _stored(wishes, runs)
+    outbox.hint()
+    return found
+
+
+def _stored(wishes: list[Trigger], runs: list[TaskRun]) -> list[TaskRun]:
+    """Each run, or the earlier one with the same task, key and wish."""
+    keys = {run.idempotency_key for run in runs if run.idempotency_key}
+    if not keys:
+        return runs
+    known = TaskRun.objects.filter(task__in={run.task_id for run in runs}, idempotency_key__in=keys)
+    by_key = {(run.task_id, run.idempotency_key): run for run in known.select_related("task", "worker")}
+    found = [by_key.get((run.task_id, run.idempotency_key), run) for run in runs]
+    for wish, run in zip(wishes, found, strict=True):
+        if run.params != wish.params or wish.scheduled_for not in (None, run.scheduled_for):
+            raise NotPossible(f"The idempotency key “{run.idempotency_key}” was used before for something else.")
+    return found
+
+
+def cancel(runs: Iterable[TaskRun], now: datetime) -> int:
+    """End runs: pending ones at once, active ones by their worker. Returns how many it applied to."""
+    ids = [run.pk for run in runs]
+    with transaction.atomic():
+        done = transitions.cancel_pending(ids, now) + transitions.request_cancel(ids, now)
+        active = TaskRun.objects.filter(pk__in=ids, status__in=ACTIVE).select_related("worker")
+        outbox.post([(run.worker.queue, Cancel([AttemptKey(run.pk, run.attempt)])) for run in active if run.worker])
+    return done
+
+
+def retry(run: TaskRun, now: datetime, user: Any = None) -> TaskRun:
+    """A new run like `run`, which points at it. Raises `NotPossible` while `run` has not ended."""
+    if run.status not in FINAL:
+        raise NotPossible(f"The run is {run.status}. Cancel it first, or wait until it has ended.")
+    if run.task.deleted_at:
+        raise NotPossible("The task of this run has been deleted.")
+    again = run_of(run.task, now=now, origin="retry", params=run.params, retry_of=run, created_by=user)
+    again.scheduled_for = run.scheduled_for
+    transitions.create([again])
+    outbox.hint()
+    return again

@@ -1,0 +1,117 @@
+"""Duty 4: give ready runs to workers that have a free slot for them."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from django.db import connection, transaction
+from django.db.models import Count
+
+from tasks_app import transitions
+from tasks_app.dispatch.gates import ready
+from tasks_app.dispatch.record import Letter
+from tasks_app.models import ACTIVE, Task, TaskRun
+from tasks_app.sql import claimed
+from workers_app import registry
+from workers_app.balance import Candidate, choose
+from workers_app.messaging.protocol import Assignment, AttemptKey
+from workers_app.models import WorkerInfo
+
+BATCH = 500
+
+
+def assign(now: datetime) -> list[Letter]:
+    """Commit the assignments of one batch; return the messages to send afterwards."""
+    placements = _pending_placements()
+    if not placements:
+        return []
+    with transaction.atomic():
+        workers = list(claimed(registry.available(now)))
+        candidates = _candidates(workers)
+        offers = {placement: _matching(placement, workers, candidates) for placement in placements}
+        free = sum(candidate.free for candidate in candidates.values())
+        runs = _claim(now, [placement for placement, able in offers.items() if able], min(free, BATCH))
+        choices = _choose(runs, offers, now)
+        moved = set(transitions.assign(choices, now))
+        by_id = {worker.pk: worker for worker in workers}
+        used = {worker for _, worker in choices}
+        WorkerInfo.objects.filter(pk__in=used).update(last_assigned_at=now)
+    return [(by_id[worker].queue, _assignment(run)) for run, worker in choices if run.pk in moved]
+
+
+def _pending_placements() -> list[str]:
+    """The distinct placements of pending runs, by one index probe each, however many runs there are."""
+    statement = """
+        WITH RECURSIVE found(placement) AS (
+            SELECT MIN(placement) FROM tasks_app_taskrun WHERE status = 'pending'
+            UNION ALL
+            SELECT (SELECT MIN(run.placement) FROM tasks_app_taskrun AS run
+                    WHERE run.status = 'pending' AND run.placement > found.placement)
+            FROM found WHERE found.placement IS NOT NULL
+        )
+        SELECT placement FROM found WHERE placement IS NOT NULL
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return [placement for (placement,) in cursor.fetchall()]
+
+
+def _candidates(workers: Iterable[WorkerInfo]) -> dict[int, Candidate]:
+    """Each worker with the slots that the database knows to be free."""
+    counted = TaskRun.objects.filter(status__in=ACTIVE).values_list("worker").annotate(Count("pk")).order_by()
+    used = dict(counted)
+    return {
+        worker.pk: Candidate(
+            id=worker.pk,
+            free=max(worker.max_tasks - used.get(worker.pk, 0), 0),
+            max_tasks=worker.max_tasks,
+            last_assigned=worker.last_assigned_at.timestamp() if worker.last_assigned_at else 0.0,
+        )
+        for worker in workers
+    }
+
+
+def _matching(placement: str, workers: Iterable[WorkerInfo], candidates: dict[int, Candidate]) -> list[Candidate]:
+    """The candidates with a free slot, the executor and all the labels that `placement` asks for."""
+    executor, labels = json.loads(placement)
+    return [
+        candidates[worker.pk]
+        for worker in workers
+        if candidates[worker.pk].free
+        and executor in worker.executors
+        and all(worker.labels.get(key) == value for key, value in labels)
+    ]
+
+
+def _claim(now: datetime, placements: list[str], limit: int) -> list[TaskRun]:
+    if not placements or not limit:
+        return []
+    return list(claimed(ready(now, placements).select_related("task"))[:limit])
+
+
+def _choose(runs: list[TaskRun], offers: dict[str, list[Candidate]], now: datetime) -> list[tuple[TaskRun, int]]:
+    """A worker for each run, as long as there are free slots."""
+    choices: list[tuple[TaskRun, int]] = []
+    turn = now.timestamp()
+    for run in runs:
+        worker = choose(run.task.strategy, offers[run.placement], str(run.task_id))
+        if worker:
+            turn += 1e-6
+            worker.free -= 1
+            worker.last_assigned = turn
+            choices.append((run, worker.id))
+    return choices
+
+
+def _assignment(run: TaskRun) -> Assignment:
+    task: Task = run.task
+    return Assignment(
+        key=AttemptKey(run.pk, run.attempt),
+        task=task.name,
+        executor=task.executor,
+        command=task.command,
+        config=task.config,
+        params=run.params,
+        scheduled_for=run.scheduled_for.astimezone(UTC).isoformat(),
+        timeout=task.timeout_seconds,
+    )

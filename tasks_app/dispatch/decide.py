@@ -1,0 +1,56 @@
+"""What becomes of a run when an attempt of it ended: pure rules over values."""
+
+import random
+from datetime import datetime, timedelta
+
+from tasks_app import retry
+from tasks_app.models import TaskRun
+from tasks_app.transitions import Ending
+from workers_app.messaging import protocol
+
+MAX_LOSSES = 3
+"""A run that lost so many workers is stopped: it may be what kills them."""
+
+
+def finished(run: TaskRun, report: protocol.Finished, now: datetime) -> Ending:
+    """The attempt ended by itself, by its time limit, or because it was cancelled."""
+    facts = {"exit_code": report.exit_code, "result": report.result, "error": report.error}
+    if not report.reason:
+        return Ending(run, "succeeded", "", **facts)
+    if report.reason == "cancelled" or run.cancel_requested_at:
+        return Ending(run, "cancelled", "cancelled", **facts)
+    failures = run.failures + 1
+    if not retry.may_retry(failures, run.task.max_attempts):
+        return Ending(run, "failed", report.reason, failures=1, **facts)
+    return Ending(run, "pending", report.reason, available_at=_next_try(run, failures, now), failures=1, **facts)
+
+
+def returned(run: TaskRun, reason: str, now: datetime) -> Ending:
+    """The worker gave the attempt back; nothing is held against the run."""
+    return _again(run, reason, "The worker gave the attempt back.", now)
+
+
+def lost(run: TaskRun, now: datetime) -> Ending:
+    """The worker is gone, and its lease with it."""
+    error = "The worker was lost while it had this attempt."
+    if run.losses + 1 >= MAX_LOSSES:
+        error = f"{error} That happened {MAX_LOSSES} times, so the run is not started again."
+        return Ending(run, "failed", "worker_lost", error=error, losses=1)
+    return _again(run, "worker_lost", error, now, losses=1)
+
+
+def _again(run: TaskRun, reason: str, error: str, now: datetime, losses: int = 0) -> Ending:
+    if run.cancel_requested_at:
+        return Ending(run, "cancelled", "cancelled", losses=losses)
+    return Ending(run, "pending", reason, error=error, available_at=now, losses=losses)
+
+
+def _next_try(run: TaskRun, failures: int, now: datetime) -> datetime:
+    task = run.task
+    seconds = retry.delay(
+        failures,
+        base=task.retry_delay_seconds,
+        cap=task.retry_max_delay_seconds,
+        jitter=random.random(),  # noqa: S311 - spreads load, keeps no secret
+    )
+    return now + timedelta(seconds=seconds)

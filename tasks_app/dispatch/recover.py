@@ -1,0 +1,23 @@
+"""Duty 2: take as lost what a worker held when its lease ended."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from tasks_app import transitions
+from tasks_app.dispatch import decide
+from tasks_app.models import ACTIVE, TaskRun
+from workers_app import registry
+from workers_app.models import WorkerInfo
+
+BATCH = 500
+
+
+def recover(now: datetime) -> tuple[list[WorkerInfo], list[TaskRun]]:
+    """Return the workers now taken as offline, and the runs whose attempt was lost with a worker."""
+    with transaction.atomic():
+        gone = registry.expire(now)
+        lost = TaskRun.objects.filter(status__in=ACTIVE, worker__status="offline").values_list("pk", "attempt")
+        runs = transitions.locked(list(lost[:BATCH]))
+        transitions.end([decide.lost(run, now) for run in runs], now)
+    return gone, runs

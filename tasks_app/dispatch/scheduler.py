@@ -1,0 +1,108 @@
+"""The dispatcher: one single-threaded loop inside `celery beat`.
+
+`tick` blocks until a message arrives or something is due, then does the duties in a fixed order:
+record, recover, fire, assign. Any number of dispatchers may run; the database decides between them.
+"""
+
+import logging
+import time
+from datetime import datetime
+from typing import Any
+
+from celery.beat import Scheduler
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+
+from tasks_app.clock import database_now
+from tasks_app.dispatch.assign import assign
+from tasks_app.dispatch.fire import fire, next_due
+from tasks_app.dispatch.gates import next_ready
+from tasks_app.dispatch.mail import Mail
+from tasks_app.dispatch.record import record
+from tasks_app.dispatch.recover import recover
+from workers_app.messaging.protocol import Output, Reports, Started, ToDispatcher
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+"""A lost hint, and whatever else nobody tells us, costs at most this."""
+
+
+class Dispatcher(Scheduler):
+    """Celery's beat service runs it: `celery -A scheduler_project beat`."""
+
+    def setup_schedule(self) -> None:
+        self._mail = Mail()
+        self._look_at = 0.0
+        self._recover_at = 0.0
+        self._busy = False
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """One turn of the loop. Returns 0: it has waited already."""
+        self._busy = True
+        try:
+            self._duties(self._mail.wait(max(0.0, self._look_at - time.monotonic())))
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("The database is away: %s", error)
+            connection.close()
+            self._mail.close()
+            time.sleep(POLL_SECONDS)
+        finally:
+            self._busy = False
+        return 0.0
+
+    def _duties(self, messages: list[ToDispatcher]) -> None:
+        """Do what is due, and note when something is due again."""
+        now = database_now()
+        letters = self._record(messages, now)
+        self._mail.confirm()
+        self._mail.send(letters)
+        if not any(map(_may_change_what_is_due, messages)) and time.monotonic() < self._look_at:
+            return
+        self._recover(now)
+        if fired := fire(now):
+            logger.debug("Fired %d runs.", len(fired))
+        while letters := assign(now):
+            self._mail.send(letters)
+        self._look_at = time.monotonic() + _until([next_due(), next_ready(now)], now)
+
+    def _record(self, messages: list[ToDispatcher], now: datetime) -> list[Any]:
+        try:
+            return record(messages, now)
+        except (OperationalError, InterfaceError):
+            raise
+        except DatabaseError:
+            if len(messages) == 1:
+                logger.exception("Dropped a message that the database refuses: %r", messages[0])
+                return []
+        return [letter for message in messages for letter in self._record([message], now)]
+
+    def _recover(self, now: datetime) -> None:
+        if time.monotonic() < self._recover_at:
+            return
+        self._recover_at = time.monotonic() + POLL_SECONDS
+        gone, lost = recover(now)
+        for worker in gone:
+            logger.warning("Worker %s (%s) is gone.", worker.name, worker.boot_id)
+        for run in lost:
+            logger.warning("Run %s lost attempt %d with its worker.", run.pk, run.attempt)
+        self._mail.forget(worker.queue for worker in gone)
+
+    def close(self) -> None:
+        """Hang up. Beat calls this from its signal handler too, in the midst of a turn, and again after it."""
+        if not self._busy:
+            self._mail.close()
+
+    @property
+    def info(self) -> str:
+        return "    . dispatcher -> record, recover, fire, assign"
+
+
+def _may_change_what_is_due(message: ToDispatcher) -> bool:
+    """False for the one kind that comes often and frees no slot: reports that attempts started or said something."""
+    return not isinstance(message, Reports) or not all(isinstance(item, Started | Output) for item in message.items)
+
+
+def _until(moments: list[datetime | None], now: datetime) -> float:
+    """Seconds until the earliest of `moments`, between 0 and `POLL_SECONDS`."""
+    waits = [(moment - now).total_seconds() for moment in moments if moment]
+    return max(0.0, min([POLL_SECONDS, *waits]))

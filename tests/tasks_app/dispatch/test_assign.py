@@ -1,0 +1,127 @@
+"""Duty 4: ready runs go to workers with a free slot, and to no others."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from tasks_app.dispatch.assign import assign
+from tasks_app.dispatch.gates import next_ready
+from tasks_app.models import TaskRun
+from tests.tasks_app.factories import NOW, a_run, a_task, a_worker, an_active_run
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_run_is_assigned_and_its_message_says_all_the_worker_needs():
+    worker = a_worker()
+    task = a_task(command="echo hi", config={"cwd": "/tmp"}, timeout_seconds=7)
+    run = a_run(task, params={"a": 1})
+    ((queue, message),) = assign(NOW)
+    run.refresh_from_db()
+    assert (run.status, run.worker, run.assigned_at) == ("assigned", worker, NOW)
+    assert queue == worker.queue == f"scheduler.worker.{worker.boot_id}"
+    assert (message.key.run, message.key.attempt, message.task) == (run.pk, 1, task.name)
+    assert (message.command, message.config, message.params, message.timeout) == (
+        "echo hi",
+        {"cwd": "/tmp"},
+        {"a": 1},
+        7,
+    )
+    assert assign(NOW) == []
+
+
+@pytest.mark.parametrize(
+    "worker",
+    [
+        {"status": "offline"},
+        {"draining": True, "status": "draining"},
+        {"lease_until": NOW - timedelta(seconds=1)},
+        {"executors": ["http"]},
+        {"labels": {"zone": "us"}},
+    ],
+)
+def test_a_worker_that_does_not_fit_gets_nothing(worker: dict):
+    a_worker(labels=worker.pop("labels", {"zone": "eu"}), **worker)
+    a_run(a_task(worker_labels={"zone": "eu"}))
+    assert assign(NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("task", "run"),
+    [
+        ({"status": "paused"}, {}),
+        ({"deleted_at": NOW}, {}),
+        ({}, {"available_at": NOW + timedelta(seconds=1)}),
+        ({}, {"status": "skipped", "completed_at": NOW}),
+    ],
+)
+def test_a_run_that_is_not_ready_waits(task: dict, run: dict):
+    a_worker()
+    a_run(a_task(**task), **run)
+    assert assign(NOW) == []
+
+
+def test_a_worker_never_gets_more_than_its_slots():
+    worker = a_worker(max_tasks=3)
+    an_active_run(worker)
+    task = a_task()
+    for _ in range(5):
+        a_run(task)
+    assert len(assign(NOW)) == 2
+    assert assign(NOW) == []
+    assert TaskRun.objects.filter(status="pending").count() == 3
+
+
+def test_the_urgent_and_the_older_go_first():
+    a_worker(max_tasks=2)
+    late = a_run(available_at=NOW - timedelta(seconds=1))
+    early = a_run(available_at=NOW - timedelta(seconds=2))
+    urgent = a_run(a_task(priority=5))
+    assert [letter[1].key.run for letter in assign(NOW)] == [urgent.pk, early.pk]
+    assert TaskRun.objects.get(status="pending").pk == late.pk
+
+
+def test_runs_that_no_worker_can_take_hold_up_nobody():
+    a_worker()
+    gpu = a_task(worker_labels={"gpu": "yes"}, priority=100)
+    for _ in range(600):
+        a_run(gpu)
+    small = a_run()
+    assert [letter[1].key.run for letter in assign(NOW)] == [small.pk]
+
+
+def test_the_least_loaded_worker_is_chosen():
+    full, empty = a_worker(max_tasks=4), a_worker(max_tasks=4)
+    for _ in range(2):
+        an_active_run(full)
+    for _ in range(4):
+        a_run()
+    queues = Counter(queue for queue, _ in assign(NOW))
+    assert queues == {empty.queue: 3, full.queue: 1}
+
+
+def test_round_robin_takes_turns_over_several_passes():
+    workers = [a_worker(), a_worker(), a_worker()]
+    task = a_task(strategy="round_robin")
+    chosen = []
+    for turn in range(6):
+        a_run(task)
+        chosen += [queue for queue, _ in assign(NOW + timedelta(seconds=turn))]
+    assert chosen == [worker.queue for worker in workers] * 2
+
+
+def test_many_runs_cost_few_statements(django_assert_max_num_queries):
+    a_worker(max_tasks=500)
+    task = a_task()
+    for _ in range(300):
+        a_run(task)
+    with django_assert_max_num_queries(8):
+        assert len(assign(NOW)) == 300
+
+
+def test_the_next_ready_time_is_known():
+    assert next_ready(NOW) is None
+    a_run(available_at=NOW + timedelta(seconds=9))
+    a_run(available_at=NOW - timedelta(seconds=9))
+    assert next_ready(NOW) == NOW + timedelta(seconds=9)
