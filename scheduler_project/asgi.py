@@ -1,0 +1,35 @@
+"""The web service: `uvicorn scheduler_project.asgi:application`.
+
+Live logs are streamed on the event loop, so that any number of people may watch. Everything else is
+ordinary synchronous Django, and runs as such on a few lasting threads with lasting database connections:
+Django's own ASGI handler would hop between threads for every middleware and make a thread and a
+connection for every request, which was measured to cost several times as much.
+"""
+
+import os
+from typing import Any
+
+from a2wsgi import WSGIMiddleware
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+
+from workers_app import environment
+from workers_app.messaging import broker
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scheduler_project.settings")
+
+THREADS = 16
+STREAMS = "/logs/stream/"
+
+streaming = get_asgi_application()
+ordinary: Any = WSGIMiddleware(get_wsgi_application(), workers=THREADS)  # type: ignore[arg-type]
+broker.url()
+environment.refuse_problems()
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Route a request by its path."""
+    if scope["type"] == "http" and scope["path"].endswith(STREAMS):
+        await streaming(scope, receive, send)
+    else:
+        await ordinary(scope, receive, send)

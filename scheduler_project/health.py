@@ -1,0 +1,42 @@
+"""`/healthz` (the process is alive) and `/readyz` (database and broker can be reached)."""
+
+from django.db import Error, connection
+from django.http import HttpRequest, JsonResponse
+from kombu.exceptions import OperationalError
+
+from workers_app.messaging import broker
+
+TIMEOUT_SECONDS = 1.0
+
+
+def alive(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "ok"})
+
+
+def ready(request: HttpRequest) -> JsonResponse:
+    """200, or 503 with what is missing."""
+    states = {"database": _database(), "broker": _broker()}
+    missing = [name for name, state in states.items() if state != "ok"]
+    return JsonResponse({"status": "unavailable" if missing else "ok", **states}, status=503 if missing else 200)
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error as error:
+        return f"unreachable ({type(error).__name__})"
+    return "ok"
+
+
+def _broker() -> str:
+    link = broker.connect(seconds=TIMEOUT_SECONDS)
+    try:
+        with link:
+            link.ensure_connection(max_retries=0)
+            link.channel().queue_declare(broker.inbox.name, passive=True)
+    except link.channel_errors:
+        return "ok"
+    except (*link.connection_errors, OperationalError, OSError) as error:
+        return f"unreachable ({type(error).__name__})"
+    return "ok"

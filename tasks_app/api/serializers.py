@@ -1,0 +1,216 @@
+"""JSON ↔ models. Rules live in the models; here is only what belongs to the wire."""
+
+from copy import copy
+from functools import cache
+from typing import Any
+
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import models
+from rest_framework import serializers
+
+from access_app.models import Namespace
+from tasks_app.api.fields import ChoiceField, JSONObjectField, NumberField, TextField
+from tasks_app.models import RunAttempt, RunLog, Task, TaskRun
+from tasks_app.validators import PARAMS_BYTES, validate_params
+from workers_app.models import WorkerInfo
+
+KEY_LENGTH = 200
+AFTER = "Fires after this time; without an offset, UTC. Left out: from now on."
+
+
+class StrictMixin(serializers.BaseSerializer[Any]):
+    """Refuses fields that do not exist, so that a typo is not silently ignored."""
+
+    default_error_messages = {"invalid": "Send a JSON object.", "null": "Send a JSON object."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = set(data) - set(self.fields) if isinstance(data, dict) else set()  # type: ignore[attr-defined]
+        if unknown:
+            known = ", ".join(name for name, field in self.fields.items() if not field.read_only)  # type: ignore[attr-defined]
+            message = f"There is no such field. Known fields: {known}."
+            raise serializers.ValidationError({name: [message] for name in sorted(unknown)})
+        return super().to_internal_value(data)
+
+
+class TaskSerializer(StrictMixin, serializers.ModelSerializer[Task]):
+    """A task: what should run, when, where and under which limits."""
+
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.CharField: TextField,
+        models.TextField: TextField,
+        models.FloatField: NumberField,
+    }
+    serializer_choice_field = ChoiceField
+    namespace = serializers.SlugRelatedField(
+        slug_field="name",
+        queryset=Namespace.objects.all(),
+        required=False,
+        error_messages={"does_not_exist": "There is no namespace “{value}”.", "invalid": "This must be a name."},
+        help_text="The namespace's name; `default` if left out.",
+    )
+    config = JSONObjectField(required=False, help_text="The executor's other settings.")
+    worker_labels = JSONObjectField(required=False, help_text="Only workers with all these labels.")
+
+    class Meta:
+        model = Task
+        fields = [
+            "id", "name", "namespace", "description", "executor", "command", "config", "schedule", "timezone", "status",
+            "priority", "timeout_seconds", "max_attempts", "retry_delay_seconds", "retry_max_delay_seconds",
+            "worker_labels", "strategy", "next_fire_at", "created_at", "updated_at",
+        ]  # fmt: skip
+        read_only_fields = ["next_fire_at", "created_at", "updated_at"]
+        extra_kwargs = {"name": {"trim_whitespace": False}, "command": {"trim_whitespace": False}}
+        validators: list[Any] = []
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Apply the model's own rules to the task as it would be stored."""
+        candidate = copy(self.instance) if self.instance else Task()
+        for name, value in attrs.items():
+            setattr(candidate, name, value)
+        try:
+            candidate.full_clean()
+        except DjangoValidationError as error:
+            problems = error.message_dict
+            if NON_FIELD_ERRORS in problems:  # the one rule of several fields: unique names
+                problems["name"] = [*problems.get("name", []), *problems.pop(NON_FIELD_ERRORS)]
+            raise serializers.ValidationError(problems) from error
+        return attrs
+
+
+class AttemptSerializer(serializers.ModelSerializer[RunAttempt]):
+    worker = serializers.CharField(source="worker.name", default=None)
+
+    class Meta:
+        model = RunAttempt
+        fields = ["attempt", "worker", "reason", "exit_code", "error", "assigned_at", "started_at", "completed_at"]
+
+
+class RunSerializer(serializers.ModelSerializer[TaskRun]):
+    """A run: one intended execution of a task."""
+
+    task_name = serializers.CharField(source="task.name")
+    worker = serializers.CharField(source="worker.name", default=None)
+
+    class Meta:
+        model = TaskRun
+        fields = [
+            "id", "task", "task_name", "attempt", "status", "reason", "origin", "worker", "params", "scheduled_for",
+            "available_at", "created_at", "assigned_at", "started_at", "completed_at", "exit_code", "result", "error",
+            "cancel_requested_at", "retry_of",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class RunDetailSerializer(RunSerializer):
+    """A run with the attempts that did not end it well."""
+
+    attempts = AttemptSerializer(many=True, read_only=True)
+
+    class Meta(RunSerializer.Meta):
+        fields = [*RunSerializer.Meta.fields, "attempts"]
+        read_only_fields = fields
+
+
+@cache
+def _built(kind: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
+    return kind()
+
+
+def represent(kind: type[serializers.Serializer[Any]], thing: Any) -> dict[str, Any]:
+    """`kind(thing).data` with the fields built once: building them costs more than all the rest of a request."""
+    return dict(_built(kind).to_representation(thing))
+
+
+class TriggerSerializer(StrictMixin, serializers.Serializer[Any]):
+    """A wish to run a task."""
+
+    params = JSONObjectField(
+        required=False,
+        default=dict,
+        validators=[validate_params],
+        help_text=f"Handed to the executor; at most {PARAMS_BYTES // 1024} KiB.",
+    )
+    scheduled_for = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="Not before then; without an offset, UTC. Null: now."
+    )
+
+
+class BulkTriggerSerializer(TriggerSerializer):
+    """A wish to run a task, among others. That the task exists is checked for all of them at once."""
+
+    task = serializers.IntegerField(min_value=1, max_value=2**63 - 1, help_text="The task's id.")
+    idempotency_key = TextField(
+        max_length=KEY_LENGTH, required=False, allow_null=True, default=None, help_text="Repeats make no new run."
+    )
+
+
+class BulkSerializer(serializers.Serializer[Any]):
+    """Many triggers; a bare list of them does as well."""
+
+    runs = BulkTriggerSerializer(many=True)
+
+
+class BulkAnswerSerializer(serializers.Serializer[Any]):
+    """The runs, in the order of their triggers."""
+
+    runs = RunSerializer(many=True)
+
+
+class LogSerializer(serializers.ModelSerializer[RunLog]):
+    attempt = serializers.IntegerField()
+
+    class Meta:
+        model = RunLog
+        fields = ["position", "attempt", "text", "created_at"]
+
+
+class LogsSerializer(serializers.Serializer[Any]):
+    """Output of a run, oldest first."""
+
+    logs = LogSerializer(many=True)
+    next = serializers.IntegerField(help_text="The `after` of the next call.")
+    ended = serializers.BooleanField(help_text="The run has ended and this is the last of its output.")
+
+
+class PreviewSerializer(StrictMixin, serializers.Serializer[Any]):
+    """A schedule that is not saved yet."""
+
+    schedule = TextField(max_length=200, allow_blank=True, help_text="As in a task.")
+    timezone = TextField(max_length=64, default="UTC", help_text="IANA time zone, such as Europe/Berlin.")
+    after = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text=AFTER)
+    count = serializers.IntegerField(min_value=1, max_value=100, default=10, help_text="How many, at most 100.")
+
+
+class NextFiresQuery(serializers.Serializer[Any]):
+    after = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text=AFTER)
+    count = serializers.IntegerField(min_value=1, max_value=100, default=10, help_text="How many, at most 100.")
+
+
+class FireSerializer(serializers.Serializer[Any]):
+    """One nominal time."""
+
+    utc = serializers.DateTimeField()
+    local = serializers.DateTimeField(help_text="In the schedule's time zone.")
+    mark = serializers.CharField(
+        help_text="`gap`: moved here, as its local time does not exist. `overlap`: the local time comes twice."
+    )
+
+
+class FiresSerializer(serializers.Serializer[Any]):
+    fires = FireSerializer(many=True)
+
+
+class PreviewAnswerSerializer(FiresSerializer):
+    words = serializers.CharField(help_text="The schedule in English.")
+
+
+class WorkerSerializer(serializers.ModelSerializer[WorkerInfo]):
+    class Meta:
+        model = WorkerInfo
+        fields = [
+            "id", "name", "status", "last_heartbeat", "current_tasks", "max_tasks", "labels", "executors", "hostname",
+            "pid", "boot_id", "draining", "lease_until", "started_at",
+        ]  # fmt: skip
+        read_only_fields = fields

@@ -1,0 +1,150 @@
+"""`/api/v1/tasks/` and `/api/v1/schedules/preview/`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tasks_app import actions, schedule
+from tasks_app.api.filters import TaskFilter
+from tasks_app.api.parsing import JSONBody
+from tasks_app.api.serializers import (
+    KEY_LENGTH,
+    FiresSerializer,
+    NextFiresQuery,
+    PreviewAnswerSerializer,
+    PreviewSerializer,
+    RunSerializer,
+    TaskSerializer,
+    TriggerSerializer,
+    represent,
+)
+from tasks_app.clock import database_now
+from tasks_app.models import Task
+
+KEY_HEADER = "Idempotency-Key"
+CHANGING = ("update", "partial_update", "destroy", "pause", "resume")
+
+
+@extend_schema_view(
+    list=extend_schema(description="Tasks, newest first. Follow `next` for older ones."),
+    create=extend_schema(description="Define a task. With a schedule it fires from now on, unless it is paused."),
+    retrieve=extend_schema(description="One task."),
+    update=extend_schema(description="Edit the task. Optional fields that are left out keep their value."),
+    partial_update=extend_schema(description="Edit the task. Fields that are left out keep their value."),
+)
+class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
+    """Tasks: definitions of what should run."""
+
+    serializer_class = TaskSerializer
+    filterset_class = TaskFilter
+    queryset = Task.objects.filter(deleted_at=None).select_related("namespace").order_by("-id")
+    action_perms = {
+        "run": "tasks_app.add_taskrun",
+        "pause": "tasks_app.change_task",
+        "resume": "tasks_app.change_task",
+        "next_fires": "tasks_app.view_task",
+    }
+
+    def get_queryset(self) -> QuerySet[Task]:
+        """What is about to be changed is locked, so that no change made at the same time is overwritten."""
+        tasks = super().get_queryset()
+        return tasks.select_for_update(of=("self",)) if self.action in CHANGING else tasks
+
+    @transaction.atomic
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().update(request, *args, **kwargs)
+
+    @transaction.atomic
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Take the task away: it fires no more, its open runs are cancelled, its history stays."""
+        return super().destroy(request, *args, **kwargs)
+
+    def perform_create(self, serializer: Any) -> None:
+        serializer.instance = Task(**serializer.validated_data)
+        actions.save(serializer.instance, database_now())
+
+    def perform_update(self, serializer: Any) -> None:
+        for name, value in serializer.validated_data.items():
+            setattr(serializer.instance, name, value)
+        actions.save(serializer.instance, database_now())
+
+    def perform_destroy(self, instance: Task) -> None:
+        actions.delete(instance, database_now())
+
+    @extend_schema(
+        request=TriggerSerializer,
+        responses={202: RunSerializer},
+        parameters=[OpenApiParameter(KEY_HEADER, str, OpenApiParameter.HEADER, description="Repeats make no new run.")],
+    )
+    @action(detail=True, methods=["post"])
+    def run(self, request: Request, pk: str) -> Response:
+        """Trigger the task; answers with the run that was made (or made earlier under the same key)."""
+        task = self.get_object()
+        wish = TriggerSerializer(data=request.data)
+        wish.is_valid(raise_exception=True)
+        key = request.headers.get(KEY_HEADER)
+        if key and len(key) > KEY_LENGTH:
+            raise serializers.ValidationError({KEY_HEADER: [f"At most {KEY_LENGTH} characters."]})
+        trigger = actions.Trigger(task, idempotency_key=key, **wish.validated_data)
+        (run,) = actions.trigger([trigger], database_now(), request.user)
+        return Response(represent(RunSerializer, run), status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=None, responses=TaskSerializer)
+    @action(detail=True, methods=["post"])
+    @transaction.atomic
+    def pause(self, request: Request, pk: str) -> Response:
+        """Fire and start nothing until it is resumed."""
+        task = self.get_object()
+        actions.pause(task, database_now())
+        return Response(self.get_serializer(task).data)
+
+    @extend_schema(request=None, responses=TaskSerializer)
+    @action(detail=True, methods=["post"])
+    @transaction.atomic
+    def resume(self, request: Request, pk: str) -> Response:
+        """Fire again, from now on."""
+        task = self.get_object()
+        actions.resume(task, database_now())
+        return Response(self.get_serializer(task).data)
+
+    @extend_schema(parameters=[NextFiresQuery], responses=FiresSerializer)
+    @action(detail=True, url_path="next-fires", pagination_class=None, filterset_class=None)
+    def next_fires(self, request: Request, pk: str) -> Response:
+        """When the schedule fires next."""
+        task = self.get_object()
+        query = NextFiresQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        plan = schedule.parse(task.schedule, task.timezone)
+        return Response({"fires": _fires(plan, **query.validated_data)})
+
+
+class PreviewView(JSONBody, APIView):
+    """A schedule that is not saved yet: its next fires, and what it says in words."""
+
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=PreviewSerializer, responses=PreviewAnswerSerializer)
+    def post(self, request: Request) -> Response:
+        wish = PreviewSerializer(data=request.data)
+        wish.is_valid(raise_exception=True)
+        values = wish.validated_data
+        plan = schedule.parse(values["schedule"], values["timezone"])
+        return Response({"fires": _fires(plan, values["after"], values["count"]), "words": plan.words()})
+
+
+def _fires(plan: schedule.Schedule, after: datetime | None, count: int) -> list[dict[str, str]]:
+    fires = plan.fires(after or database_now(), count)
+    return [{"utc": _iso(fire.at), "local": fire.local.isoformat(), "mark": fire.mark} for fire in fires]
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

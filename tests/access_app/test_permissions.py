@@ -1,0 +1,148 @@
+"""Who may call what."""
+
+import pytest
+from rest_framework.test import APIClient
+
+from tasks_app.models import Task, TaskRun
+from tests.tasks_app.api.conftest import RUNS, TASK, TASKS, WORKERS, refused, rows
+from tests.tasks_app.api.conftest import make_run as _make_run
+from tests.tasks_app.api.conftest import make_task as _make_task
+from tests.tasks_app.api.conftest import make_worker as _make_worker
+from tests.tasks_app.api.conftest import task as _task
+from tests.tasks_app.api.conftest import worker as _worker
+
+pytestmark = pytest.mark.django_db
+make_run, make_task, make_worker, task, worker = _make_run, _make_task, _make_worker, _task, _worker
+
+READING = [
+    ("get", TASKS, "view_task"),
+    ("get", "{task}", "view_task"),
+    ("get", "{task}next-fires/", "view_task"),
+    ("get", RUNS, "view_taskrun"),
+    ("get", "{run}", "view_taskrun"),
+    ("get", "{run}logs/", "view_runlog"),
+    ("get", "{run}logs/stream/", "view_runlog"),
+    ("get", WORKERS, "view_workerinfo"),
+    ("get", "{worker}", "view_workerinfo"),
+]
+WRITING = [
+    ("post", TASKS, "add_task"),
+    ("put", "{task}", "change_task"),
+    ("patch", "{task}", "change_task"),
+    ("delete", "{task}", "delete_task"),
+    ("post", "{task}pause/", "change_task"),
+    ("post", "{task}resume/", "change_task"),
+    ("post", "{task}run/", "add_taskrun"),
+    ("post", f"{RUNS}bulk/", "add_taskrun"),
+    ("post", "{run}cancel/", "change_taskrun"),
+    ("post", "{run}retry/", "add_taskrun"),
+    ("post", "{worker}drain/", "change_workerinfo"),
+    ("post", "{worker}undrain/", "change_workerinfo"),
+]
+SIGNED_IN = [("post", "/api/v1/schedules/preview/"), ("get", "/api/v1/schema/"), ("get", "/api/v1/docs/")]
+VIEW = ("view_task", "view_taskrun", "view_runlog", "view_workerinfo")
+
+
+@pytest.fixture
+def call(task, worker, make_run):
+    """Calls one of the addresses above, with a body that would be good for most."""
+    run = make_run("pending")
+
+    def send(client, method, address):
+        names = {"task": f"{TASKS}{task.pk}/", "run": f"{RUNS}{run.pk}/", "worker": f"{WORKERS}{worker.pk}/"}
+        body = [{"task": task.pk}] if address.endswith("bulk/") else {**TASK, "name": "new"}
+        if address.endswith("preview/"):
+            body = {"schedule": "@daily"}
+        if address.endswith("run/"):
+            body = {}
+        return getattr(client, method)(address.format(**names), None if method == "get" else body)
+
+    return send
+
+
+def everything():
+    tasks = Task.objects.values_list("pk", "status", "name", "deleted_at")
+    return rows(), list(tasks), list(TaskRun.objects.values_list("pk", "status", "cancel_requested_at"))
+
+
+@pytest.mark.parametrize(("method", "address"), [row[:2] for row in READING + WRITING] + SIGNED_IN)
+def test_nobody_gets_in_without_signing_in(call, broker_url, method, address):
+    before = everything()
+    answer = call(APIClient(raise_request_exception=False), method, address)
+    error = refused(answer, 401, code="not_authenticated")
+    assert "Api-Key" in error["message"]
+    assert answer["WWW-Authenticate"].startswith("Bearer")
+    assert everything() == before
+
+
+@pytest.mark.parametrize(("method", "address", "permission"), READING + WRITING)
+def test_somebody_without_the_right_is_told_which_one(call, signed, make_key, make_user, method, address, permission):
+    client = signed(f"Api-Key {make_key(make_user('ann'))}")
+    before = everything()
+    error = refused(call(client, method, address), 403, code="permission_denied")
+    assert permission in error["message"]
+    assert everything() == before
+
+
+@pytest.mark.parametrize(("method", "address", "permission"), WRITING)
+def test_who_may_only_look_changes_nothing(call, signed, make_key, make_user, method, address, permission):
+    client = signed(f"Api-Key {make_key(make_user('ann', *VIEW))}")
+    before = everything()
+    refused(call(client, method, address), 403)
+    assert everything() == before
+
+
+@pytest.mark.parametrize(("method", "address", "permission"), READING)
+def test_who_may_look_sees(call, signed, make_key, make_user, method, address, permission):
+    client = signed(f"Api-Key {make_key(make_user('ann', permission))}")
+    assert call(client, method, address).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "address", "permission"), WRITING)
+def test_one_right_is_enough_for_what_it_is_for(
+    call, signed, make_key, make_user, broker_url, method, address, permission
+):
+    client = signed(f"Api-Key {make_key(make_user('ann', permission))}")
+    answer = call(client, method, address)
+    assert answer.status_code in (200, 201, 202, 204, 409), answer.content
+
+
+@pytest.mark.parametrize(("method", "address"), SIGNED_IN)
+def test_for_some_things_signing_in_is_enough(call, signed, make_key, make_user, method, address):
+    client = signed(f"Api-Key {make_key(make_user('ann'))}")
+    assert call(client, method, address).status_code == 200
+
+
+def test_a_session_may_read(admin):
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(admin)
+    assert client.get(TASKS).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "address", "permission"), WRITING)
+def test_a_session_may_write_only_with_a_csrf_token(call, admin, broker_url, method, address, permission):
+    client = APIClient(enforce_csrf_checks=True, raise_request_exception=False)
+    client.force_login(admin)
+    before = everything()
+    assert "CSRF" in refused(call(client, method, address), 403, code="permission_denied")["message"]
+    assert everything() == before
+
+
+def test_a_session_with_its_csrf_token(admin, broker_url):
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(admin)
+    client.get("/admin/login/")
+    client.get("/admin/")
+    token = client.cookies["csrftoken"].value
+    assert client.post(TASKS, TASK, headers={"X-CSRFToken": token}).status_code == 201
+
+
+def test_a_key_needs_no_csrf_token(signed, make_key, admin, broker_url):
+    client = APIClient(enforce_csrf_checks=True)
+    client.credentials(HTTP_AUTHORIZATION=f"Api-Key {make_key(admin)}")
+    assert client.post(TASKS, TASK).status_code == 201
+
+
+@pytest.mark.parametrize("address", ["/healthz", "/readyz", "/api/v1/auth/token/", "/api/v1/auth/token/refresh/"])
+def test_what_everybody_may_call(db, broker_url, address):
+    assert APIClient().get(address).status_code in (200, 405)
