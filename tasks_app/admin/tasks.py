@@ -1,0 +1,123 @@
+"""The admin page of tasks."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import JSONField, OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from unfold.decorators import display
+
+from tasks_app import actions, schedule
+from tasks_app.admin import show
+from tasks_app.admin.task_actions import TaskActions
+from tasks_app.admin.task_form import IndentedJSONField, TaskForm
+from tasks_app.clock import database_now
+from tasks_app.models import Task, TaskRun
+
+FIRES = 10
+LOCAL = "%a %Y-%m-%d %H:%M:%S %Z"
+
+
+@admin.register(Task)
+class TaskAdmin(TaskActions):
+    """Definitions of what should run."""
+
+    form = TaskForm
+    formfield_overrides = {JSONField: {"form_class": IndentedJSONField}}
+    empty_hint = "A task says what should run, and when. Add the first one, or create it over the API."
+    list_display = ["name", "namespace", "executor", "plan", "timezone", "colour", "next_fire", "last_run"]
+    list_filter = ["status", "executor", "namespace"]
+    list_select_related = ["namespace"]
+    search_fields = ["name"]
+    ordering = ["namespace__name", "name"]
+    readonly_fields = ["plan", "next_fires", "runs_link", "created", "updated"]
+    warn_unsaved_form = True
+    fieldsets = [
+        ("What", {"fields": [("name", "namespace"), "description", "executor", "command", "config"]}),
+        ("When", {"fields": ["schedule", ("timezone", "status")]}),
+        (
+            "Limits",
+            {"fields": [("timeout_seconds", "max_attempts"), ("retry_delay_seconds", "retry_max_delay_seconds")]},
+        ),
+        ("Where", {"fields": [("strategy", "priority"), "worker_labels"]}),
+    ]
+
+    created = show.moment_fact("created_at", "Created")
+    updated = show.moment_fact("updated_at", "Last changed")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A stored task also shows what follows from it."""
+        if obj is None:
+            return self.fieldsets
+        follows = ("What follows", {"fields": ["plan", "next_fires", "runs_link", ("created", "updated")]})
+        return [*self.fieldsets, follows]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"executor": "shell", **super().get_changeform_initial_data(request)}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
+        """Tasks that are not deleted, each with its newest run, found by index in the same query."""
+        newest = TaskRun.objects.filter(task=OuterRef("pk")).order_by("-id")
+        tasks: QuerySet[Task] = super().get_queryset(request).filter(deleted_at=None)
+        return tasks.annotate(
+            last_run_id=Subquery(newest.values("pk")[:1]), last_run_status=Subquery(newest.values("status")[:1])
+        )
+
+    def save_model(self, request: HttpRequest, obj: Task, form: Any, change: bool) -> None:
+        actions.save(obj, database_now())
+
+    def delete_model(self, request: HttpRequest, obj: Task) -> None:
+        actions.delete(obj, database_now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
+        now = database_now()
+        for task in queryset:
+            actions.delete(task, now)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What the confirmation page lists. Django's own walks through every run of the tasks, which all stay."""
+        tasks = list(objs)
+        kept = "Its open runs are cancelled; its history stays."
+        listed = [each for task in tasks for each in (format_html("Task: {}", show.link(task)), [kept])]
+        return listed, {"tasks": len(tasks)}, set(), []
+
+    @display(description="Schedule", ordering="schedule")
+    def plan(self, task: Task) -> str:
+        try:
+            words = schedule.parse(task.schedule, task.timezone).words()
+        except schedule.ScheduleError as error:
+            words = error.message
+        return format_html('<span title="{}">{}</span>', task.schedule, words)
+
+    @display(description="Status", ordering="status", label=show.TASK_COLOURS)
+    def colour(self, task: Task) -> str:
+        return task.status
+
+    @display(description="Next fire (UTC)", ordering="next_fire_at")
+    def next_fire(self, task: Task) -> str:
+        return show.moment(task.next_fire_at) if task.status == Task.Status.ACTIVE else show.NOTHING
+
+    @display(description="Last run")
+    def last_run(self, task: Any) -> str:
+        if task.last_run_id is None:
+            return show.NOTHING
+        return show.link(TaskRun(pk=task.last_run_id), show.label(task.last_run_status, show.RUN_COLOURS))
+
+    @display(description="Next fires")
+    def next_fires(self, task: Task) -> str:
+        if task.status == Task.Status.PAUSED:
+            return "None while it is paused."
+        try:
+            fires = schedule.parse(task.schedule, task.timezone).fires(database_now(), FIRES)
+        except schedule.ScheduleError as error:
+            return error.message
+        if not fires:
+            return "None: it runs only when it is triggered." if not task.schedule else "None any more."
+        rows = [(fire.local.strftime(LOCAL), show.moment(fire.at), fire.mark) for fire in fires]
+        return render_to_string("tasks_app/admin/next_fires.html", {"rows": rows, "zone": task.timezone})
+
+    @display(description="Runs")
+    def runs_link(self, task: Task) -> str:
+        return show.listing(TaskRun, "All runs of this task", task=task.pk)
