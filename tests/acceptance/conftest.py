@@ -1,0 +1,31 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.harness import Stack
+
+
+@pytest.fixture
+def make_stack(tmp_path: Path, broker_url: str) -> Iterator[Callable[..., Stack]]:
+    """Makes stacks that are ended after the test; their logs are shown when it failed."""
+    stacks: list[Stack] = []
+
+    def make(**settings: str) -> Stack:
+        stacks.append(Stack(tmp_path, broker_url, settings))
+        return stacks[-1]
+
+    yield make
+    for stack in stacks:
+        for log in sorted(stack.folder.glob("*.log")):
+            print(f"==== {log.name}\n{log.read_text(errors='replace')[-3000:]}")
+        stack.close()
+
+
+@pytest.fixture
+def stack(make_stack: Callable[..., Stack]) -> Stack:
+    """Web and one dispatcher; workers are the test's own."""
+    found = make_stack()
+    found.web()
+    found.dispatcher()
+    return found

@@ -1,0 +1,177 @@
+"""The real processes on a database and a broker of their own, started, killed and looked at by tests."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from scheduler_project.standalone.state import free_port
+from tests.conftest import wait_until
+from workers_app.messaging.sealing import new_key
+
+ROOT = Path(__file__).parents[2]
+# As a person types them: unlike `python -m …`, they do not look for modules in the working directory.
+CELERY = [str(Path(sys.executable).with_name("celery"))]
+UVICORN = [str(Path(sys.executable).with_name("uvicorn"))]
+PREPARE = """
+import django; django.setup()
+from django.core.management import call_command
+from scheduler_project.standalone import first_start
+call_command("migrate", verbosity=0)
+first_start.administrator()
+print(first_start.api_key())
+"""
+
+
+@dataclass
+class Stack:
+    """Web, dispatchers and workers; `api` speaks REST with the administrator's key."""
+
+    folder: Path
+    broker_url: str
+    settings: dict[str, str] = field(default_factory=dict)
+    processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.port = free_port()
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        self.worker_environment = {
+            **kept,
+            "STATE_DIR": str(self.folder),
+            "BROKER_URL": self.broker_url,
+            "SCHEDULER_MESSAGE_KEYS": new_key(),
+        }
+        self.environment = {
+            **self.worker_environment,
+            "SECRET_KEY": "x" * 50,
+            "DATABASE_URL": f"sqlite:///{self.folder}/db.sqlite3",
+            "DJANGO_SETTINGS_MODULE": "scheduler_project.settings",
+            **self.settings,
+        }
+        prepared = subprocess.run(
+            [sys.executable, "-c", PREPARE], env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert prepared.returncode == 0, prepared.stderr
+        self.key = prepared.stdout.split()[-1]
+
+    def start(self, name: str, argv: list[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+        with (self.folder / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                argv, env=environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        self.processes.append(process)
+        return process
+
+    def web(self) -> "subprocess.Popen[bytes]":
+        argv = [*UVICORN, "scheduler_project.asgi:application", "--port", str(self.port)]
+        process = self.start("web", [*argv, "--no-access-log"], self.environment)
+        wait_until(self._answers, 30, "the web service answers")
+        return process
+
+    def dispatcher(self, name: str = "dispatcher") -> "subprocess.Popen[bytes]":
+        argv = [*CELERY, "-A", "scheduler_project", "beat", "--loglevel", "INFO"]
+        return self.start(name, argv, self.environment)
+
+    def worker(self, name: str = "worker-1", max_tasks: int = 20, **settings: str) -> "subprocess.Popen[bytes]":
+        environment = {**self.worker_environment, "WORKER_NAME": name, "WORKER_MAX_TASKS": str(max_tasks), **settings}
+        process = self.start(name, [*CELERY, "-A", "workers_app.agent", "worker", "--loglevel", "INFO"], environment)
+        wait_until(lambda: process.pid in self._online(), 30, f"worker {name} is online")
+        return process
+
+    def _online(self) -> set[int]:
+        return {w["pid"] for w in self.get("workers/")["results"] if w["status"] in ("online", "busy")}
+
+    def _answers(self) -> bool:
+        try:
+            return self.request("GET", "tasks/")[0] == 200
+        except urllib.error.URLError:
+            return False
+
+    # REST
+
+    def request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        request = urllib.request.Request(
+            path if path.startswith("http") else f"http://127.0.0.1:{self.port}/api/v1/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Api-Key {self.key}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read() or b"null")
+
+    def get(self, path: str) -> Any:
+        status, body = self.request("GET", path)
+        assert status == 200, body
+        return body
+
+    def post(self, path: str, body: Any = None) -> Any:
+        status, answer = self.request("POST", path, body)
+        assert status in (200, 201, 202), answer
+        return answer
+
+    def task(self, command: str, name: str = "task", executor: str = "shell", **fields: Any) -> int:
+        return int(self.post("tasks/", {"name": name, "executor": executor, "command": command, **fields})["id"])
+
+    def run(self, task: int) -> str:
+        return str(self.post(f"tasks/{task}/run/")["id"])
+
+    def wait_for(self, run: str, *statuses: str, seconds: float = 30) -> Any:
+        """The run as soon as it has one of `statuses`."""
+        wanted = statuses or ("succeeded",)
+
+        def look() -> Any:
+            found = self.get(f"runs/{run}/")
+            return found if found["status"] in wanted else None
+
+        return wait_until(look, seconds, f"run {run} is {' or '.join(wanted)}")
+
+    def counts(self, task: int) -> dict[str, int]:
+        """How many runs of the task have which status."""
+        found: dict[str, int] = {}
+        page = f"runs/?task={task}&page_size=500"
+        while page:
+            answer = self.get(page)
+            for run in answer["results"]:
+                found[run["status"]] = found.get(run["status"], 0) + 1
+            page = answer["next"]
+        return found
+
+    def log(self, run: str) -> str:
+        return "".join(piece["text"] for piece in self.get(f"runs/{run}/logs/")["logs"])
+
+    def close(self) -> None:
+        """End everything that is left, and see that nothing stays behind."""
+        left = [child for process in self.processes for child in _family(process)]
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+        _, alive = psutil.wait_procs(left, timeout=10)
+        assert not alive, f"left behind: {alive}"
+
+
+def _family(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def running(marker: str) -> list[psutil.Process]:
+    """Processes with `marker` in their command line."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if marker in (process.info["cmdline"] or []) and process.status() != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
