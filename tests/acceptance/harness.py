@@ -8,7 +8,9 @@ import sys
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -29,6 +31,18 @@ call_command("migrate", verbosity=0)
 first_start.administrator()
 print(first_start.api_key())
 """
+
+
+@cache
+def prepared_database() -> tuple[bytes, str]:
+    """A migrated database with an administrator, and his API key."""
+    with TemporaryDirectory() as folder:
+        settings = {"STATE_DIR": folder, "SECRET_KEY": "x", "SCHEDULER_MESSAGE_KEYS": new_key()}
+        environment = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "scheduler_project.settings", **settings}
+        argv = [sys.executable, "-c", PREPARE]
+        done = subprocess.run(argv, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return (Path(folder) / "scheduler.sqlite3").read_bytes(), done.stdout.split()[-1]
 
 
 @dataclass
@@ -56,11 +70,8 @@ class Stack:
             "DJANGO_SETTINGS_MODULE": "scheduler_project.settings",
             **self.settings,
         }
-        prepared = subprocess.run(
-            [sys.executable, "-c", PREPARE], env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert prepared.returncode == 0, prepared.stderr
-        self.key = prepared.stdout.split()[-1]
+        database, self.key = prepared_database()
+        (self.folder / "db.sqlite3").write_bytes(database)
 
     def start(self, name: str, argv: list[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -157,8 +168,7 @@ class Stack:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
-        _, alive = psutil.wait_procs(left, timeout=10)
-        assert not alive, f"left behind: {alive}"
+        wait_until(lambda: not any(map(_lives, left)), 10, "nothing is left behind")
 
 
 def _family(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
@@ -166,6 +176,14 @@ def _family(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
         return psutil.Process(process.pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
+
+
+def _lives(process: psutil.Process) -> bool:
+    """False for a zombie too: whoever inherited it will reap it in its own time."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def running(marker: str) -> list[psutil.Process]:
