@@ -102,6 +102,8 @@ def _message(error: Exception) -> str:
 def _fields(error: Exception) -> dict[str, list[str]]:
     if isinstance(error, exceptions.ParseError):
         return {"body": [str(error.detail)]}
+    if isinstance(error, exceptions.NotFound):
+        return {"id": [str(error.detail)]}
     return dict(_flat(error.detail, "")) if isinstance(error, exceptions.ValidationError) else {}
 
 

@@ -5,6 +5,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from tasks_app.api import runs, tasks
+from tasks_app.clock import database_now
 from tests.tasks_app.api.conftest import RUNS, TASK, TASKS, WORKERS, refused, rows
 
 pytestmark = pytest.mark.django_db
@@ -97,3 +98,9 @@ def test_asking_what_is_possible(quiet, task, address):
     answer = quiet.options(address.format(task=f"{TASKS}{task.pk}/"))
     assert answer.status_code == 200
     assert "OPTIONS" in answer["Allow"]
+
+
+def test_what_does_not_exist_is_named_by_its_id(api, make_task):
+    task = make_task(deleted_at=database_now())
+    error = refused(api.post(f"/api/v1/tasks/{task.pk}/run/"), 404, "id", code="not_found")
+    assert error["message"] == f"There is no task with the id {task.pk}."
