@@ -3,7 +3,8 @@
 Live logs are streamed on the event loop, so that any number of people may watch. Everything else is
 ordinary synchronous Django, and runs as such on a few lasting threads with lasting database connections:
 Django's own ASGI handler would hop between threads for every middleware and make a thread and a
-connection for every request, which was measured to cost several times as much.
+connection for every request. Measured on one machine: 3.4 to 4.4 ms of CPU for an empty request
+instead of 1.1, and 10.3 instead of 6.7 for a trigger.
 """
 
 import os
