@@ -1,30 +1,31 @@
 """Heartbeats → `WorkerInfo`: who is alive, and until when a worker may act."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from tasks_app.sql import update
+from tasks_app.sql import claimed, update
 from workers_app.messaging.protocol import Heartbeat
 from workers_app.models import WorkerInfo
 
 
-def beat(heartbeats: Iterable[Heartbeat], now: datetime, lease_seconds: float) -> dict[UUID, WorkerInfo]:
-    """Record the heartbeats; return by boot id those workers whose lease was renewed. The others' is over."""
-    newest = {beat.boot: beat for beat in sorted(heartbeats, key=lambda beat: beat.seq)}
-    _register(newest, now)
-    known = WorkerInfo.objects.in_bulk(list(newest), field_name="boot_id")
-    rows = [_row(known[boot], beat, now, lease_seconds) for boot, beat in newest.items()]
+def beat(heartbeats: dict[UUID, Heartbeat], now: datetime, lease_seconds: float) -> dict[UUID, WorkerInfo]:
+    """Record the newest heartbeat of each boot; return by boot id the workers to answer.
+
+    Those that are offline have been given up, whatever they say. A heartbeat that is not newer than
+    the last one recorded changes nothing and is not answered: its worker may well be alive.
+    """
+    _register(heartbeats, now)
+    known = WorkerInfo.objects.in_bulk(list(heartbeats), field_name="boot_id")
+    rows = [_row(known[boot], beat, now, lease_seconds) for boot, beat in heartbeats.items()]
     condition = "target.status <> 'offline' AND target.heartbeat_seq < given.heartbeat_seq"
     renewed = set(update(WorkerInfo, ["id"], rows, condition))
-    late = {boot for boot, beat in newest.items() if beat.seq <= known[boot].heartbeat_seq}
-    return {
-        boot: worker
-        for boot, worker in known.items()
-        if boot not in late and worker.pk in renewed and newest[boot].state != "offline"
-    }
+    refused = [worker.pk for worker in known.values() if worker.pk not in renewed]
+    # Asked after the update: another dispatcher may have given the worker up, or heard from it, in between.
+    given_up = WorkerInfo.objects.filter(pk__in=refused, status="offline")
+    alive = {boot: worker for boot, worker in known.items() if worker.pk in renewed}
+    return alive | {worker.boot_id: worker for worker in given_up}
 
 
 def _register(heartbeats: dict[UUID, Heartbeat], now: datetime) -> None:
@@ -71,10 +72,9 @@ def available(now: datetime) -> QuerySet[WorkerInfo]:
 
 
 def expire(now: datetime) -> list[WorkerInfo]:
-    """Take as offline every worker whose lease has ended; return them."""
-    ended = list(WorkerInfo.objects.exclude(status="offline").filter(lease_until__lt=now))
-    taken = WorkerInfo.objects.filter(pk__in=[worker.pk for worker in ended], lease_until__lt=now)
-    taken.exclude(status="offline").update(status="offline", current_tasks=0)
+    """Take as offline every worker whose lease has ended; return them. Callers hold a transaction."""
+    ended = list(claimed(WorkerInfo.objects.exclude(status="offline").filter(lease_until__lt=now)))
+    WorkerInfo.objects.filter(pk__in=[worker.pk for worker in ended]).update(status="offline", current_tasks=0)
     return ended
 
 

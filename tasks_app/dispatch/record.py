@@ -52,7 +52,8 @@ def _output(pieces: list[protocol.Output]) -> None:
 
 
 def _ended(reports: list[protocol.Finished | protocol.Returned], now: datetime) -> None:
-    by_run = {report.key.run: report for report in reports}
+    # Of several attempts of a run only the highest can be the current one.
+    by_run = {report.key.run: report for report in sorted(reports, key=lambda report: report.key.attempt)}
     runs = transitions.locked((run, report.key.attempt) for run, report in by_run.items())
     endings = [_ending(run, by_run[run.pk], now) for run in runs]
     transitions.end(endings, now)
@@ -70,13 +71,13 @@ def _ending(run: TaskRun, report: protocol.Finished | protocol.Returned, now: da
 def _leases(heartbeats: list[protocol.Heartbeat], now: datetime) -> list[Letter]:
     if not heartbeats:
         return []
-    renewed = registry.beat(heartbeats, now, LEASE_SECONDS)
     newest = {beat.boot: beat for beat in sorted(heartbeats, key=lambda beat: beat.seq)}
-    active = _active(renewed.values())
+    workers = registry.beat(newest, now, LEASE_SECONDS)
+    active = _active(workers.values())
     return [
-        (protocol.worker_queue(boot), _lease(beat, renewed.get(boot), active, now))
-        for boot, beat in newest.items()
-        if beat.state != "offline"
+        (worker.queue, _lease(newest[boot], worker, active, now))
+        for boot, worker in workers.items()
+        if newest[boot].state != "offline"
     ]
 
 
@@ -90,9 +91,9 @@ def _active(workers: Iterable[WorkerInfo]) -> dict[int, list[TaskRun]]:
 
 
 def _lease(
-    beat: protocol.Heartbeat, worker: WorkerInfo | None, active: dict[int, list[TaskRun]], now: datetime
+    beat: protocol.Heartbeat, worker: WorkerInfo, active: dict[int, list[TaskRun]], now: datetime
 ) -> protocol.Lease:
-    if worker is None:
+    if worker.status == WorkerInfo.Status.OFFLINE:
         return protocol.Lease(beat.seq, 0.0, cancel=[], unknown=[])
     ours = {AttemptKey(run.pk, run.attempt): run for run in active.get(worker.pk, [])}
     held = set(beat.holds)

@@ -128,11 +128,20 @@ def test_a_new_incarnation_supersedes_the_old_one():
     assert old.superseded
 
 
-def test_a_late_heartbeat_is_no_lease():
+def test_a_late_heartbeat_changes_nothing_and_gets_no_answer():
+    """It may come twice, or behind a newer one that another dispatcher has recorded: the worker is alive."""
     worker = a_worker(heartbeat_seq=5)
-    lease(beat(worker, seq=5), LATER)
+    for seq in (4, 5):
+        assert record([beat(worker, seq=seq)], LATER) == []
     worker.refresh_from_db()
-    assert worker.lease_until == NOW + timedelta(seconds=10)
+    assert (worker.status, worker.heartbeat_seq, worker.lease_until) == ("online", 5, NOW + timedelta(seconds=10))
+
+
+def test_a_late_report_in_the_same_batch_hides_no_other():
+    run = an_active_run(a_worker(), attempt=2)
+    record([report(Finished(key(run, 2), "", 0)), report(Finished(key(run, 1), "error", 1))], LATER)
+    run.refresh_from_db()
+    assert (run.status, run.exit_code) == ("succeeded", 0)
 
 
 def test_a_worker_taken_as_lost_cannot_come_back():
