@@ -34,7 +34,7 @@ def _broker() -> str:
     try:
         with link:
             link.ensure_connection(max_retries=0)
-            link.channel().queue_declare(broker.inbox.name, passive=True)
+            link.channel().queue_declare(broker.inbox().name, passive=True)
     except link.channel_errors:
         return "ok"
     except (*link.connection_errors, OperationalError, OSError) as error:

@@ -38,7 +38,7 @@ def save(task: Task, now: datetime) -> None:
             task.save(force_insert=True)
         else:
             _save_changes(task, before, now)
-    outbox.hint()
+    outbox.hint(now)
 
 
 def _save_changes(task: Task, before: Task, now: datetime) -> None:
@@ -91,7 +91,7 @@ def trigger(wishes: list[Trigger], now: datetime, user: Any = None) -> list[Task
     with transaction.atomic():
         transitions.create(runs)
         found = _stored(wishes, runs)
-    outbox.hint()
+    outbox.hint(now)
     return found
 
 
@@ -115,7 +115,8 @@ def cancel(runs: Iterable[TaskRun], now: datetime) -> int:
     with transaction.atomic():
         done = transitions.cancel_pending(ids, now) + transitions.request_cancel(ids, now)
         active = TaskRun.objects.filter(pk__in=ids, status__in=ACTIVE).select_related("worker")
-        outbox.post([(run.worker.queue, Cancel([AttemptKey(run.pk, run.attempt)])) for run in active if run.worker])
+        letters = [(run.worker.boot_id, Cancel([AttemptKey(run.pk, run.attempt)])) for run in active if run.worker]
+        outbox.post(letters, now)
     return done
 
 
@@ -128,5 +129,5 @@ def retry(run: TaskRun, now: datetime, user: Any = None) -> TaskRun:
     again = run_of(run.task, now=now, origin="retry", params=run.params, retry_of=run, created_by=user)
     again.scheduled_for = run.scheduled_for
     transitions.create([again])
-    outbox.hint()
+    outbox.hint(now)
     return again

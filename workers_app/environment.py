@@ -31,6 +31,14 @@ def text(name: str, default: str = "") -> str:
         return default
 
 
+def path(name: str) -> str | None:
+    """The path of a readable file, or None where `name` is unset."""
+    value = os.environ.get(name, "").strip()
+    if value and not os.access(value, os.R_OK):
+        problems.append(f"{name}: cannot read {value}. Name a readable file.")
+    return value or None
+
+
 def required(name: str, mend: str) -> str:
     """Like `text`, but being absent is a problem; `mend` says what to set."""
     value = text(name)

@@ -49,11 +49,6 @@ class WorkerInfo(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def queue(self) -> str:
-        """The broker queue of this incarnation."""
-        return f"scheduler.worker.{self.boot_id}"
-
     def drain(self) -> bool:
         """Give it no new runs until `undrain`; False where it is gone already."""
         return self._set_draining(True, self.Status.DRAINING)

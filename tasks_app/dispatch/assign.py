@@ -36,7 +36,7 @@ def assign(now: datetime) -> list[Letter]:
         by_id = {worker.pk: worker for worker in workers}
         used = {worker for _, worker in choices}
         WorkerInfo.objects.filter(pk__in=used).update(last_assigned_at=now)
-    return [(by_id[worker].queue, _assignment(run)) for run, worker in choices if run.pk in moved]
+    return [(by_id[worker].boot_id, _assignment(run)) for run, worker in choices if run.pk in moved]
 
 
 def _pending_placements() -> list[str]:

@@ -4,72 +4,86 @@ import logging
 import socket
 import time
 from collections.abc import Iterable
-from uuid import uuid4
+from datetime import datetime
+from uuid import UUID, uuid4
 
-from kombu import Connection, Consumer, Producer, Queue
-from kombu.exceptions import ContentDisallowed, DecodeError
+from kombu import Connection, Consumer, Queue
 from kombu.message import Message as Delivery
 
 from tasks_app.dispatch.record import Letter
 from workers_app.messaging import broker
-from workers_app.messaging.protocol import ToDispatcher
+from workers_app.messaging.envelope import DISPATCHERS, Receiver
+from workers_app.messaging.protocol import ToDispatcher, worker_queue
+from workers_app.messaging.sender import Sender
 
 logger = logging.getLogger(__name__)
 
 BATCH = 500
 """At most so many messages are taken at once."""
+HEARTBEAT_SECONDS = 20.0
+"""After so long without a sign of life RabbitMQ and we take each other for gone."""
 
 
 class Mail:
-    """One connection; `wait`, then commit, then `confirm`. What was not confirmed comes again."""
+    """One connection; `wait`, read what has `arrived`, commit, `confirm`. What was not confirmed comes again."""
 
     def __init__(self) -> None:
         self._connection: Connection | None = None
         self._consumer: Consumer
-        self._producer: Producer
+        self._sender: Sender
+        self._receiver: Receiver[ToDispatcher] = Receiver(broker.seal(), ToDispatcher)
         self._deliveries: list[Delivery] = []
+        self._believed: list[bytes] = []
         self._failures = 0
 
-    def wait(self, seconds: float) -> list[ToDispatcher]:
-        """Block until something arrives, or for `seconds`; return the messages that arrived."""
+    def wait(self, seconds: float) -> None:
+        """Block until something arrives, or for `seconds`."""
         try:
             connection = self._connected()
             self._drain(connection, seconds)
+            connection.heartbeat_check()
         except self._errors as error:
             self._lost(error)
             time.sleep(min(seconds, 0.1 * 2 ** min(self._failures, 4)))
-        return [message for delivery in self._deliveries if (message := self._read(delivery)) is not None]
+
+    def arrived(self, now: datetime) -> list[ToDispatcher]:
+        """The messages that `wait` got and that may be believed."""
+        opened = [(each, self._receiver.receive(each, DISPATCHERS, now.timestamp())) for each in self._deliveries]
+        self._believed = [delivery.body for delivery, message in opened if message is not None]
+        return [message for _, message in opened if message is not None]
 
     def confirm(self) -> None:
-        """What `wait` returned is committed: the broker may forget it."""
+        """What has `arrived` is committed: the broker may forget it, and should it come again, it is refused."""
         deliveries, self._deliveries = self._deliveries, []
+        for sealed in self._believed:
+            self._receiver.remember(sealed)
         try:
             for delivery in deliveries:
                 delivery.ack()
         except self._errors as error:
             self._lost(error)
 
-    def send(self, letters: Iterable[Letter]) -> None:
-        """Put letters on their queues. Where the broker is away they are dropped: heartbeats will settle it."""
+    def send(self, letters: Iterable[Letter], now: datetime) -> None:
+        """Send letters to workers. Where the broker is away they are dropped: heartbeats will settle it."""
         try:
             if letters and self._connected():
-                with self._producer.batch():
-                    for queue, message in letters:
-                        broker.publish(self._producer, message, queue)
+                with self._sender.batch():
+                    for boot, message in letters:
+                        self._sender.to_worker(boot, message, now.timestamp())
         except self._errors as error:
             self._lost(error)
 
-    def forget(self, queues: Iterable[str]) -> None:
-        """Delete queues of workers that are gone."""
+    def forget(self, boots: Iterable[UUID]) -> None:
+        """Delete the queues of workers that are gone."""
         try:
-            for queue in queues:
-                self._connected().default_channel.queue_delete(queue)
+            for boot in boots:
+                self._connected().default_channel.queue_delete(worker_queue(boot))
         except self._errors as error:
             self._lost(error)
 
     def close(self) -> None:
         """Give back what was not confirmed, and hang up."""
-        connection, self._connection, self._deliveries = self._connection, None, []
+        connection, self._connection, self._deliveries, self._believed = self._connection, None, [], []
         if connection:
             try:
                 connection.release()
@@ -83,22 +97,24 @@ class Mail:
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            connection = broker.connect()
+            connection = broker.connect(heartbeat=HEARTBEAT_SECONDS)
             connection.connect()
             channel = connection.default_channel
             wake_up = Queue(f"scheduler.hints.{uuid4()}", exchange=broker.hints, exclusive=True, auto_delete=True)
-            self._consumer = Consumer(channel, accept=["sealed"], on_message=self._deliveries_append)
-            self._consumer.add_queue(broker.inbox)
+            self._consumer = Consumer(
+                channel, accept=["sealed"], on_message=self._take, on_decode_error=lambda each, error: self._take(each)
+            )
+            self._consumer.add_queue(broker.inbox())
             self._consumer.add_queue(wake_up)
             self._consumer.qos(prefetch_count=BATCH)
             self._consumer.consume()
-            self._producer = Producer(connection.channel())
+            self._sender = Sender(connection.channel())
             self._connection = connection
             self._failures = 0
             logger.info("Connected to the broker.")
         return self._connection
 
-    def _deliveries_append(self, delivery: Delivery) -> None:
+    def _take(self, delivery: Delivery) -> None:
         self._deliveries.append(delivery)
 
     def _drain(self, connection: Connection, seconds: float) -> None:
@@ -112,13 +128,6 @@ class Mail:
             return
         except socket.timeout:  # noqa: UP041 - kombu's own alias on some transports
             return
-
-    def _read(self, delivery: Delivery) -> ToDispatcher | None:
-        try:
-            return broker.read(delivery, ToDispatcher)  # type: ignore[arg-type]
-        except (DecodeError, ContentDisallowed) as error:
-            logger.warning("Dropped a message that is not ours: %s", error)
-            return None
 
     def _lost(self, error: BaseException) -> None:
         self._failures += 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 
@@ -17,8 +18,8 @@ LEASE_SECONDS = 10.0
 IN_FLIGHT = timedelta(seconds=2)
 """So long after it was assigned, an attempt may still be on its way to its worker."""
 
-Letter = tuple[str, protocol.Message]
-"""A queue and what to put on it."""
+Letter = tuple[UUID, protocol.Message]
+"""A worker's boot id and what to tell it."""
 
 
 def record(messages: list[protocol.ToDispatcher], now: datetime) -> list[Letter]:
@@ -75,7 +76,7 @@ def _leases(heartbeats: list[protocol.Heartbeat], now: datetime) -> list[Letter]
     workers = registry.beat(newest, now, LEASE_SECONDS)
     active = _active(workers.values())
     return [
-        (worker.queue, _lease(newest[boot], worker, active, now))
+        (boot, _lease(newest[boot], worker, active, now))
         for boot, worker in workers.items()
         if newest[boot].state != "offline"
     ]
@@ -94,12 +95,12 @@ def _lease(
     beat: protocol.Heartbeat, worker: WorkerInfo, active: dict[int, list[TaskRun]], now: datetime
 ) -> protocol.Lease:
     if worker.status == WorkerInfo.Status.OFFLINE:
-        return protocol.Lease(beat.seq, 0.0, cancel=[], unknown=[])
+        return protocol.Lease(beat.seq, 0.0, cancel=[], unknown=[], now=now.timestamp())
     ours = {AttemptKey(run.pk, run.attempt): run for run in active.get(worker.pk, [])}
     held = set(beat.holds)
     cancel = [key for key in held if key not in ours or ours[key].cancel_requested_at]
     unknown = [key for key, run in ours.items() if key not in held and _has_arrived(run, now)]
-    return protocol.Lease(beat.seq, LEASE_SECONDS, cancel, unknown)
+    return protocol.Lease(beat.seq, LEASE_SECONDS, cancel, unknown, now.timestamp())
 
 
 def _has_arrived(run: TaskRun, now: datetime) -> bool:

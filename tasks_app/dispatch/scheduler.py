@@ -40,7 +40,8 @@ class Dispatcher(Scheduler):
         """One turn of the loop. Returns 0: it has waited already."""
         self._busy = True
         try:
-            self._duties(self._mail.wait(max(0.0, self._look_at - time.monotonic())))
+            self._mail.wait(max(0.0, self._look_at - time.monotonic()))
+            self._duties(database_now())
         except (OperationalError, InterfaceError) as error:
             logger.warning("The database is away: %s", error)
             connection.close()
@@ -50,19 +51,19 @@ class Dispatcher(Scheduler):
             self._busy = False
         return 0.0
 
-    def _duties(self, messages: list[ToDispatcher]) -> None:
+    def _duties(self, now: datetime) -> None:
         """Do what is due, and note when something is due again."""
-        now = database_now()
+        messages = self._mail.arrived(now)
         letters = self._record(messages, now)
         self._mail.confirm()
-        self._mail.send(letters)
+        self._mail.send(letters, now)
         if not any(map(_may_change_what_is_due, messages)) and time.monotonic() < self._look_at:
             return
         self._recover(now)
         if fired := fire(now):
             logger.debug("Fired %d runs.", len(fired))
         while letters := assign(now):
-            self._mail.send(letters)
+            self._mail.send(letters, now)
         self._look_at = time.monotonic() + _until([next_due(), next_ready(now)], now)
 
     def _record(self, messages: list[ToDispatcher], now: datetime) -> list[Any]:
@@ -85,7 +86,7 @@ class Dispatcher(Scheduler):
             logger.warning("Worker %s (%s) is gone.", worker.name, worker.boot_id)
         for run in lost:
             logger.warning("Run %s lost attempt %d with its worker.", run.pk, run.attempt)
-        self._mail.forget(worker.queue for worker in gone)
+        self._mail.forget(worker.boot_id for worker in gone)
 
     def close(self) -> None:
         """Hang up. Beat calls this from its signal handler too, in the midst of a turn, and again after it."""

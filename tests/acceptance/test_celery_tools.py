@@ -63,6 +63,4 @@ for serializer in ("json", "pickle"):
 """
     subprocess.run([sys.executable, "-c", code], env=dict(os.environ), cwd=ROOT, check=True)
     stack.wait_for(stack.run(stack.task("true")))
-    log = (stack.folder / "worker-1.log").read_text()
-    assert log.count("Dropped a message that is not ours") == 2
     assert not (tmp_path / "forged").exists()

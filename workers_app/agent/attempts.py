@@ -8,6 +8,7 @@ from uuid import UUID
 from executors.base import AT_ONCE
 from workers_app.agent.pool import Job
 from workers_app.agent.request import AttemptRequest
+from workers_app.messaging.dropped import drop
 from workers_app.messaging.protocol import Assignment, AttemptKey, Finished, Report, Returned
 
 SEEN = 50_000
@@ -45,6 +46,7 @@ class Attempts:
         """Start an attempt, unless it or a later one of its run has been seen before."""
         key = assignment.key
         if not self._is_new(key):
+            drop("old_attempt", f"run {key.run} attempt {key.attempt}: this or a later one has been here before")
             return
         if self.closed or len(self.held) >= self._slots:
             self._give_back(key, "shutdown" if self.closed else "full")

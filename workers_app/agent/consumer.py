@@ -9,24 +9,27 @@ from collections.abc import Callable
 from typing import Any
 
 from celery.exceptions import WorkerShutdown
-from celery.worker import state
+from celery.worker import control, state
 from celery.worker.consumer import Consumer as CeleryConsumer
 from celery.worker.loops import asynloop
-from kombu import Exchange, Producer, Queue
-from kombu.exceptions import ContentDisallowed, DecodeError
+from kombu import Exchange, Queue
 from kombu.message import Message as Delivery
 
 import executors
 from executors.base import AT_ONCE
 from workers_app.agent import settings
 from workers_app.agent.attempts import Attempts
-from workers_app.agent.lease import Incarnation
+from workers_app.agent.lease import DatabaseClock, Incarnation
 from workers_app.agent.pool import Job
 from workers_app.agent.reporter import Reporter
 from workers_app.agent.request import AttemptRequest
 from workers_app.agent.runner import Runner, cancelled
 from workers_app.messaging import broker, protocol
+from workers_app.messaging.dropped import drop
+from workers_app.messaging.envelope import Receiver
 from workers_app.messaging.protocol import Assignment, Cancel, Finished, Lease, ToWorker, worker_queue
+from workers_app.messaging.sealing import SealError
+from workers_app.messaging.sender import Sender
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +37,11 @@ HEARTBEAT_SECONDS = 2.0
 WATCH_SECONDS = 0.2
 HAND_BACK_SECONDS = 15.0
 """What is ended at shutdown has so long to be gone before it is handed back."""
+REMOTE_CONTROL = {
+    *("active", "active_queues", "clock", "conf", "heartbeat", "hello", "ping", "query_task", "registered", "report"),
+    *("reserved", "revoked", "scheduled", "stats", "enable_events", "disable_events", "revoke", "terminate"),
+}
+"""What `celery inspect` and `celery control` may ask for. A worker is stopped by a signal or drained over the API."""
 
 
 class Consumer(CeleryConsumer):
@@ -42,11 +50,15 @@ class Consumer(CeleryConsumer):
     def __init__(self, *args: Any, worker_options: dict[str, Any] | None = None, **kwargs: Any) -> None:
         quiet = {"without_mingle": True, "without_gossip": True}
         super().__init__(*args, worker_options={**(worker_options or {}), **quiet}, **kwargs)
+        for name in set(control.Panel.data) - REMOTE_CONTROL:
+            del control.Panel.data[name]
+        self.clock = DatabaseClock()
         self.incarnation = Incarnation()
+        self.receiver = Receiver[ToWorker](broker.seal(), ToWorker)
         self.reporter = Reporter(self.incarnation.boot, lambda: self.pool.call_in_hub(self._flush))
         self.runner = Runner(self.reporter.add)
         self.attempts = Attempts(self.pool.limit, self._start, self._request, self.reporter.add)
-        self._producer: Producer | None = None
+        self._sender: Sender | None = None
         self._own_queue()
         self._lease_watch = asyncio.run_coroutine_threadsafe(self._watch_lease(), self.pool.loop)
 
@@ -54,23 +66,29 @@ class Consumer(CeleryConsumer):
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Delivery], None]:
         """Celery asks for it each time it has connected; so heartbeats begin anew here too."""
-        self._producer = Producer(self.connection.channel())
+        self._sender = Sender(self.connection.channel())
+        self.reporter.reconnected()
         self.timer.call_repeatedly(HEARTBEAT_SECONDS, self.beat)
         self.hub.call_soon(self.beat)
         return self._receive
 
     def _receive(self, delivery: Delivery) -> None:
-        try:
-            message: ToWorker = broker.read(delivery, ToWorker)  # type: ignore[arg-type]
-        except (DecodeError, ContentDisallowed) as error:
-            logger.warning("Dropped a message that is not ours: %s", error)
+        message = self.receiver.receive(delivery, self.incarnation.boot, self.clock.now)
+        if message is None:
             return
+        self.receiver.remember(delivery.body)
         try:
             self._handle(message)
         except self.connection_errors + self.channel_errors:
             raise
         except Exception:  # A fault in handling one message must not end the attempts that run.
             logger.exception("Could not handle a message: %r", message)
+
+    def on_decode_error(self, message: Delivery, exc: Exception) -> None:
+        """Celery calls it for events and remote control that are not ours; it must not log what they say."""
+        sealed = exc.args[0] if exc.args and isinstance(exc.args[0], SealError) else None
+        drop(sealed.reason if sealed else "unsealed", f"for Celery's remote control: {type(exc).__name__}")
+        message.ack()
 
     def _handle(self, message: ToWorker) -> None:
         match message:
@@ -85,13 +103,14 @@ class Consumer(CeleryConsumer):
         if self.incarnation.may_act:
             self.attempts.take(assignment)
         else:
-            logger.warning("Ignored run %s: this worker has no lease.", assignment.key.run)
+            drop("no_lease", f"run {assignment.key.run}: this worker may not act")
 
     def _renew(self, lease: Lease) -> None:
         if lease.seconds <= 0:
             self._begin_anew("The dispatcher has given this worker up.")
             return
-        self.incarnation.grant(lease.seq, lease.seconds)
+        if self.incarnation.grant(lease.seq, lease.seconds):
+            self.clock.told(lease.now)
         self.attempts.stop(lease.cancel, "cancelled")
         self.attempts.explain(lease.unknown)
 
@@ -113,10 +132,12 @@ class Consumer(CeleryConsumer):
             holds=list(self.attempts.held),
             state=state or ("draining" if self.attempts.closed else "online"),
         )
-        broker.publish(self._producer, heartbeat, protocol.INBOX)
+        if self._sender:
+            self._sender.to_dispatchers(heartbeat, self.clock.now)
+        self._flush()
 
     def _flush(self) -> None:
-        self.reporter.flush(self._producer)
+        self.reporter.flush(self._sender, self.clock.now)
 
     # Attempts
 
@@ -150,13 +171,12 @@ class Consumer(CeleryConsumer):
         self.task_consumer.consume()
 
     def _own_queue(self) -> Queue:
-        """Select the queue of this incarnation alone; no_ack, as the lease in the database carries the risk."""
-        name = worker_queue(self.incarnation.boot)
-        queue = Queue(name, routing_key=name, durable=False, no_ack=True)
+        """Select the queue of this incarnation alone."""
+        queue = broker.worker_queue(self.incarnation.boot)
         self.app.amqp.queues.add(queue)
         # Celery gives every queue its default exchange; ours is reached by its name alone and needs no binding.
         queue.exchange = Exchange("")
-        self.app.amqp.queues.select([name])
+        self.app.amqp.queues.select([queue.name])
         return queue
 
     # An orderly end
@@ -178,7 +198,6 @@ class Consumer(CeleryConsumer):
         self.attempts.stop(list(self.attempts.held), "shutdown")
         self._turn_until_idle(HAND_BACK_SECONDS)
         asyncio.run_coroutine_threadsafe(self.runner.close(), self.pool.loop).result(HAND_BACK_SECONDS)
-        self._flush()
         self.beat("offline")
 
     def _turn_until_idle(self, seconds: float) -> None:

@@ -1,10 +1,26 @@
-"""Until when this incarnation may act, on this machine's monotonic clock."""
+"""Until when this incarnation may act, and what time it is for the database: both on this machine's monotonic clock."""
 
 import time
 from uuid import UUID, uuid4
 
 MARGIN_SECONDS = 1.0
 """The worker takes its lease as ended so much earlier than the dispatcher does."""
+
+
+class DatabaseClock:
+    """The database's time as far as leases have told it; never ahead of it."""
+
+    def __init__(self) -> None:
+        self._behind: float | None = None
+
+    def told(self, now: float) -> None:
+        """A lease that was written at `now` has come in."""
+        self._behind = now - time.monotonic()
+
+    @property
+    def now(self) -> float | None:
+        """Seconds since 1970; None before the first lease."""
+        return None if self._behind is None else self._behind + time.monotonic()
 
 
 class Incarnation:
@@ -23,10 +39,14 @@ class Incarnation:
         self._sent.pop(self.seq - 100, None)
         return self.seq
 
-    def grant(self, seq: int, seconds: float) -> None:
-        """The dispatcher answered heartbeat `seq`. Too late is never: what ran has been ended already."""
-        if not self.ended and (sent := self._sent.get(seq)):
-            self._until = max(self._until or 0.0, sent + seconds - MARGIN_SECONDS)
+    def grant(self, seq: int, seconds: float) -> bool:
+        """The dispatcher answered heartbeat `seq`; False if that is too late: what ran has been ended already."""
+        sent = self._sent.get(seq)
+        until = (sent or 0.0) + seconds - MARGIN_SECONDS
+        if self.ended or sent is None or until <= time.monotonic():
+            return False
+        self._until = max(self._until or 0.0, until)
+        return True
 
     @property
     def may_act(self) -> bool:

@@ -1,24 +1,32 @@
-"""Reports on their way to the dispatcher: kept until the broker has taken them, sent in batches."""
+"""Reports on their way to the dispatcher: kept until the broker has them, sent in batches."""
 
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from uuid import UUID
 
-from kombu import Producer
+import msgspec
 
-from workers_app.messaging import broker
-from workers_app.messaging.protocol import INBOX, Report, Reports
+from workers_app.messaging.protocol import Report, Reports
+from workers_app.messaging.sender import Sender
 
 BATCH = 200
+BATCH_BYTES = 512 * 1024
+CONFIRM_SECONDS = 10.0
+"""What the broker has not confirmed by then is sent again; coming twice does no harm."""
 
 
 class Reporter:
-    """`add` from any thread; `flush` in the main thread."""
+    """`add` from any thread; everything else in the main thread."""
 
     def __init__(self, boot: UUID, wake: Callable[[], None]) -> None:
         self.boot = boot
         self._wake = wake
         self._waiting: deque[Report] = deque()
+        self._unconfirmed: dict[int, tuple[float, list[Report]]] = {}
+        self._batches = 0
         self._awake = False
 
     def add(self, report: Report) -> None:
@@ -28,16 +36,44 @@ class Reporter:
             self._awake = True
             self._wake()
 
-    def flush(self, producer: Producer | None) -> None:
-        """Send all that waits; a report leaves the buffer only when the broker has it. Raises its errors."""
+    def flush(self, sender: Sender | None, now: float | None) -> None:
+        """Send all that waits. Raises the connection's errors; then what was not sent stays."""
         self._awake = False
-        while self._waiting and producer:
-            batch = [self._waiting[i] for i in range(min(BATCH, len(self._waiting)))]
-            broker.publish(producer, Reports(self.boot, batch), INBOX)
+        self._take_back(time.monotonic() - CONFIRM_SECONDS)
+        while self._waiting and sender:
+            batch = list(self._next_batch())
+            self._batches += 1
+            self._unconfirmed[self._batches] = (time.monotonic(), batch)
             for _ in batch:
                 self._waiting.popleft()
+            sender.to_dispatchers(Reports(self.boot, batch), now, partial(self._arrived, self._batches))
+
+    def _next_batch(self) -> Iterator[Report]:
+        size = 0
+        for report in islice(self._waiting, BATCH):
+            yield report
+            size += len(msgspec.msgpack.encode(report))
+            if size > BATCH_BYTES:
+                return
+
+    def _arrived(self, batch: int) -> None:
+        self._unconfirmed.pop(batch, None)
+
+    def reconnected(self) -> None:
+        """What the old connection did not confirm may be lost: it goes again over the new one."""
+        self._take_back(time.monotonic())
+
+    def _take_back(self, sent_before: float) -> None:
+        for number in [n for n, (sent, _) in reversed(self._unconfirmed.items()) if sent <= sent_before]:
+            self._waiting.extendleft(reversed(self._unconfirmed.pop(number)[1]))
+
+    @property
+    def idle(self) -> bool:
+        """The broker has everything."""
+        return not self._waiting and not self._unconfirmed
 
     def forget(self, boot: UUID) -> None:
         """A new incarnation begins: what the old one had to say is of no use any more."""
         self.boot = boot
         self._waiting.clear()
+        self._unconfirmed.clear()

@@ -1,30 +1,68 @@
-"""The broker as every process sees it: one Celery configuration, one way to publish, one way to read."""
+"""The broker as every process sees it, whatever its kind: settings, connections, queues."""
 
-from typing import Any, TypeVar
+import ssl
+from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
-import msgspec
 from celery import Celery
-from kombu import Connection, Exchange, Producer, Queue
-from kombu.message import Message as Delivery
+from kombu import Connection, Exchange, Queue
 
 from workers_app import environment
-from workers_app.messaging import protocol, sealing
+from workers_app.messaging import envelope, protocol
+from workers_app.messaging.envelope import SERIALIZER
+from workers_app.messaging.sealing import Seal
 
-SCHEMES = ("redis", "rediss", "redis+socket", "amqp", "amqps")
+RABBITMQ = ("amqp", "amqps")
+LISTS = ("redis", "rediss", "redis+socket")
+STREAMS = ("redis+stream", "rediss+stream")
+SCHEMES = (*RABBITMQ, *LISTS, *STREAMS)
+TLS = ("amqps", "rediss", "rediss+stream")
+EXPIRES_SECONDS = 60.0
+"""The queue of a worker that is gone disappears by itself after so long."""
 
 hints = Exchange(protocol.HINTS, type="fanout", durable=False, auto_delete=False)
-inbox = Queue(protocol.INBOX, exchange=Exchange(""), routing_key=protocol.INBOX, durable=True)
+_seals: list[Seal] = []
 
-T = TypeVar("T")
+
+# What the environment says
 
 
 def url() -> str:
     """`BROKER_URL`; a scheme that is not known is a problem."""
     value = environment.required("BROKER_URL", "Name a broker, such as redis://localhost:6379/0.")
-    if value and urlsplit(value).scheme not in SCHEMES:
+    if value and _scheme(value) not in SCHEMES:
         environment.problems.append(f"BROKER_URL: its scheme must be one of {', '.join(SCHEMES)}.")
+    if _scheme(value) in STREAMS:
+        # Late, as nobody else needs it: redis-py takes 20 MB.
+        from workers_app.messaging import redis_streams  # noqa: PLC0415
+
+        redis_streams.register()
     return value
+
+
+def _scheme(address: str) -> str:
+    return urlsplit(address).scheme
+
+
+def tls(address: str) -> dict[str, Any] | None:
+    """How to make sure who the broker at `address` is, and to show who we are; None without TLS.
+
+    `BROKER_CA_FILE`, `BROKER_CERTIFICATE_FILE` and `BROKER_KEY_FILE` name PEM files; `BROKER_VERIFY=no` believes
+    any broker.
+    """
+    if _scheme(address) not in TLS:
+        return None
+    verify = environment.flag("BROKER_VERIFY", True)
+    found = {
+        "cert_reqs": ssl.CERT_REQUIRED if verify else ssl.CERT_NONE,
+        "ca_certs": environment.path("BROKER_CA_FILE"),
+        "certfile": environment.path("BROKER_CERTIFICATE_FILE"),
+        "keyfile": environment.path("BROKER_KEY_FILE"),
+    }
+    if _scheme(address) in RABBITMQ:
+        return found | {"server_hostname": urlsplit(address).hostname if verify else None}
+    return {f"ssl_{name}": value for name, value in found.items()} | {"ssl_check_hostname": verify}
 
 
 def install_seal() -> None:
@@ -34,24 +72,35 @@ def install_seal() -> None:
     if not keys:
         return
     try:
-        sealing.install(sealing.Seal(keys.replace(",", " ").split()))
+        _seals[:] = [Seal(keys.replace(",", " ").split())]
     except ValueError as error:
         environment.problems.append(f"SCHEDULER_MESSAGE_KEYS: {error}. {mend}")
+    else:
+        envelope.install(_seals[0])
+
+
+def seal() -> Seal:
+    """The seal of this process; it must have been installed."""
+    return _seals[0]
+
+
+# Connections
 
 
 def configure(app: Celery, **settings: Any) -> None:
     """Give a Celery app the settings that all our processes share, then its own."""
     install_seal()
+    address = url()
     app.conf.update(
-        broker_url=url() or "memory://",
+        broker_url=address or "memory://",
+        broker_use_ssl=tls(address),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        # Redis hands a message that was not confirmed to another consumer after so many seconds.
-        broker_transport_options={"visibility_timeout": 60, "socket_keepalive": True, "socket_timeout": 30},
-        accept_content=["sealed"],
-        task_serializer="sealed",
-        event_serializer="sealed",
-        result_serializer="sealed",
+        broker_transport_options=_options(address, seconds=30.0),
+        accept_content=[SERIALIZER],
+        task_serializer=SERIALIZER,
+        event_serializer=SERIALIZER,
+        result_serializer=SERIALIZER,
         task_ignore_result=True,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
@@ -59,26 +108,43 @@ def configure(app: Celery, **settings: Any) -> None:
     )
 
 
-def publish(producer: Producer, message: protocol.Message, queue: str) -> None:
-    """Put `message` on `queue`; raises the connection's errors."""
-    producer.publish(message, serializer="sealed", exchange="", routing_key=queue, delivery_mode=1)
+def connect(seconds: float = 30.0, heartbeat: float = 0.0) -> Connection:
+    """A connection of one's own, not yet opened; no answer for `seconds` is an error, and nothing is tried twice.
+
+    With `heartbeat` (seconds, RabbitMQ only) the caller calls `heartbeat_check` often.
+    """
+    address = url()
+    options = _options(address, seconds) | ({} if _scheme(address) in RABBITMQ else {"max_retries": 0})
+    return Connection(
+        address, ssl=tls(address) or False, transport_options=options, connect_timeout=seconds, heartbeat=heartbeat
+    )
 
 
-def hint(producer: Producer) -> None:
-    """Tell the dispatchers that something may be pending."""
-    producer.publish(protocol.Hint(), serializer="sealed", exchange=hints, declare=[hints], delivery_mode=1)
+def _options(address: str, seconds: float) -> dict[str, Any]:
+    """Options of the transport; without an answer for `seconds` the connection is taken as broken."""
+    if _scheme(address) in RABBITMQ:
+        return {"write_timeout": seconds}
+    return {
+        # Redis lists hand a message that was not confirmed to another consumer after so many seconds.
+        "visibility_timeout": 60,
+        "socket_keepalive": True,
+        "socket_timeout": seconds,
+        "socket_connect_timeout": seconds,
+    }
 
 
-def read(delivery: Delivery, kind: type[T]) -> T:
-    """The message in `delivery`; raises `kombu.exceptions.DecodeError` or `ContentDisallowed` for what is not ours."""
-    try:
-        return msgspec.convert(delivery.decode(), kind, strict=True, builtin_types=None)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise sealing.SealError(f"not a message of ours: {error}") from error
+# Queues
 
 
-def connect(seconds: float = 30.0) -> Connection:
-    """A connection of one's own, not yet opened; no answer for `seconds` is an error, and nothing is tried twice."""
-    options: dict[str, Any] = {"visibility_timeout": 60, "socket_keepalive": True, "socket_timeout": seconds}
-    options |= {"socket_connect_timeout": seconds, "max_retries": 0}
-    return Connection(url(), transport_options=options, connect_timeout=seconds)
+def inbox() -> Queue:
+    """The one queue all dispatchers share. On RabbitMQ it is a quorum queue, which outlives the loss of a node."""
+    arguments = {"x-queue-type": "quorum"} if _scheme(url()) in RABBITMQ else None
+    return Queue(
+        protocol.INBOX, exchange=Exchange(""), routing_key=protocol.INBOX, durable=True, queue_arguments=arguments
+    )
+
+
+def worker_queue(boot: UUID) -> Queue:
+    """The queue of one incarnation; no_ack, as the lease in the database carries the risk."""
+    name = protocol.worker_queue(boot)
+    return Queue(name, exchange=Exchange(""), routing_key=name, durable=True, no_ack=True, expires=EXPIRES_SECONDS)

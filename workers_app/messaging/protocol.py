@@ -5,7 +5,7 @@ attempt's identity and fencing token; `boot` is one incarnation of a worker.
 New fields are added at the end, with a default, so that versions can be mixed while upgrading.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import msgspec
@@ -23,6 +23,9 @@ def worker_queue(boot: UUID) -> str:
 
 class Message(msgspec.Struct, frozen=True, array_like=True):
     """Base of all messages."""
+
+    fresh_seconds: ClassVar[float] = 10.0
+    """Older than that it is not believed any more; the database will have put right what it wanted to say."""
 
 
 class AttemptKey(msgspec.Struct, frozen=True, array_like=True):
@@ -61,6 +64,8 @@ class Lease(Message, frozen=True, tag="lease"):
     """Held attempts that should not run (any more)."""
     unknown: list[AttemptKey]
     """Attempts the database takes as yours though you do not hold them: report them, or give them back."""
+    now: float = 0.0
+    """The database's time when this was written, in seconds since 1970."""
 
 
 class Cancel(Message, frozen=True, tag="cancel"):
@@ -109,7 +114,9 @@ Report = Started | Output | Finished | Returned
 
 
 class Reports(Message, frozen=True, tag="reports"):
-    """A batch, in the order in which things happened."""
+    """A batch, in the order in which things happened. Still true when the dispatchers were away for days."""
+
+    fresh_seconds: ClassVar[float] = 7 * 86_400.0
 
     boot: UUID
     items: list[Report]
@@ -129,6 +136,17 @@ class Heartbeat(Message, frozen=True, tag="heartbeat"):
     holds: list[AttemptKey]
     state: str = "online"
     """online; draining: takes nothing new; offline: has ended, holds nothing."""
+
+
+# Not ours
+
+
+class Foreign(Message, frozen=True, tag="celery"):
+    """What Celery sends of its own: events, remote control. Dated by the clock of the machine that sent it."""
+
+    fresh_seconds: ClassVar[float] = 300.0
+
+    body: Any
 
 
 ToWorker = Assignment | Lease | Cancel

@@ -1,31 +1,43 @@
-"""Authenticated encryption for everything that goes over the broker, as a kombu serializer named `sealed`.
+"""Authenticated encryption for everything that goes over the broker.
 
-Sealed bytes: version (1) | key id (4) | nonce (12) | AES-256-GCM ciphertext and tag; version and key
-id are authenticated as associated data. The newest key seals, every known key opens, so keys are
-rotated without downtime: add the new key behind the old one everywhere, then put it first, then
-drop the old one.
+Sealed bytes: version (1) | key id (4) | salt (16) | nonce (12) | AES-256-GCM ciphertext and tag. Version, key
+id and salt are authenticated as associated data. Each process draws a salt when it starts and encrypts under
+HKDF-SHA256(key, salt), so that random nonces cannot collide however long a key is used (NIST SP 800-38D allows
+2**32 messages for one key; now that is for one process).
+
+The newest key seals, every known key opens, so keys are rotated without downtime: add the new key behind the
+old one everywhere, then put it first, then drop the old one.
 """
 
 import base64
 import binascii
 import hashlib
 import os
-from typing import Any
+from functools import lru_cache
 
-import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from kombu.exceptions import DecodeError
-from kombu.serialization import register
 
 CONTENT_TYPE = "application/x-scheduler-sealed"
-VERSION = b"\x01"
-_HEAD = 5
-_NONCE = 12
+VERSION = b"\x02"
+_KEY_ID = slice(1, 5)
+_SALT = slice(5, 21)
+_HEAD = slice(0, 21)
+_NONCE = slice(21, 33)
+_TEXT = slice(33, None)
+_SENDERS = 1000
+"""Ciphers of so many senders are kept ready."""
 
 
 class SealError(DecodeError):
-    """These bytes were not sealed with one of our keys, or were changed since."""
+    """These bytes are not to be believed; `reason` is one word for the counter."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 def new_key() -> str:
@@ -40,24 +52,34 @@ class Seal:
         if not keys:
             raise ValueError("no key is given")
         raw = [_decode_key(key) for key in keys]
-        self._ciphers = {hashlib.sha256(key).digest()[:4]: AESGCM(key) for key in raw}
-        self._head = VERSION + next(iter(self._ciphers))
-        self._newest = self._ciphers[self._head[1:]]
+        self._keys = {hashlib.sha256(key).digest()[:4]: key for key in raw}
+        self._cipher = lru_cache(_SENDERS)(self._derive)
+        self._head = VERSION + next(iter(self._keys)) + os.urandom(16)
+        self._newest = self._derive(self._head)
+
+    def _derive(self, head: bytes) -> AESGCM:
+        """The cipher of the process that seals under `head`; raises `KeyError` where the key is not ours."""
+        key = self._keys[head[_KEY_ID]]
+        return AESGCM(HKDF(SHA256(), length=32, salt=head[_SALT], info=b"scheduler message").derive(key))
 
     def seal(self, plain: bytes) -> bytes:
-        nonce = os.urandom(_NONCE)
+        nonce = os.urandom(12)
         return self._head + nonce + self._newest.encrypt(nonce, plain, self._head)
 
     def open(self, sealed: bytes) -> bytes:
         """Return the plain bytes; raises `SealError`."""
-        head, nonce = sealed[:_HEAD], sealed[_HEAD : _HEAD + _NONCE]
-        cipher = self._ciphers.get(head[1:])
-        if head[:1] != VERSION or cipher is None:
-            raise SealError("not sealed with a key of ours")
+        head = sealed[_HEAD]
+        if len(sealed) < _TEXT.start or head[:1] != VERSION or head[_KEY_ID] not in self._keys:
+            raise SealError("wrong_key", "not sealed with a key of ours")
         try:
-            return cipher.decrypt(nonce, sealed[_HEAD + _NONCE :], head)
-        except (InvalidTag, ValueError) as error:
-            raise SealError("changed since it was sealed") from error
+            return self._cipher(head).decrypt(sealed[_NONCE], sealed[_TEXT], head)
+        except InvalidTag as error:
+            raise SealError("altered", "changed since it was sealed") from error
+
+
+def identity(sealed: bytes) -> bytes:
+    """What no two sealed messages have in common: salt and nonce."""
+    return sealed[_SALT.start : _NONCE.stop]
 
 
 def _decode_key(key: str) -> bytes:
@@ -68,15 +90,3 @@ def _decode_key(key: str) -> bytes:
     if len(raw) != 32:
         raise ValueError("a key is 32 random bytes in URL-safe base64")
     return raw
-
-
-def install(seal: Seal) -> None:
-    """Register the serializer `sealed` with kombu; Celery's events and remote control use it too."""
-
-    def dumps(value: Any) -> bytes:
-        return seal.seal(msgspec.msgpack.encode(value, enc_hook=str))
-
-    def loads(sealed: bytes) -> Any:
-        return msgspec.msgpack.decode(seal.open(bytes(sealed)))
-
-    register("sealed", dumps, loads, content_type=CONTENT_TYPE, content_encoding="binary")

@@ -17,10 +17,10 @@ def test_a_run_is_assigned_and_its_message_says_all_the_worker_needs():
     worker = a_worker()
     task = a_task(command="echo hi", config={"cwd": "/tmp"}, timeout_seconds=7)
     run = a_run(task, params={"a": 1})
-    ((queue, message),) = assign(NOW)
+    ((boot, message),) = assign(NOW)
     run.refresh_from_db()
     assert (run.status, run.worker, run.assigned_at) == ("assigned", worker, NOW)
-    assert queue == worker.queue == f"scheduler.worker.{worker.boot_id}"
+    assert boot == worker.boot_id
     assert (message.key.run, message.key.attempt, message.task) == (run.pk, 1, task.name)
     assert (message.command, message.config, message.params, message.timeout) == (
         "echo hi",
@@ -97,8 +97,8 @@ def test_the_least_loaded_worker_is_chosen():
         an_active_run(full)
     for _ in range(4):
         a_run()
-    queues = Counter(queue for queue, _ in assign(NOW))
-    assert queues == {empty.queue: 3, full.queue: 1}
+    boots = Counter(boot for boot, _ in assign(NOW))
+    assert boots == {empty.boot_id: 3, full.boot_id: 1}
 
 
 def test_round_robin_takes_turns_over_several_passes():
@@ -107,8 +107,8 @@ def test_round_robin_takes_turns_over_several_passes():
     chosen = []
     for turn in range(6):
         a_run(task)
-        chosen += [queue for queue, _ in assign(NOW + timedelta(seconds=turn))]
-    assert chosen == [worker.queue for worker in workers] * 2
+        chosen += [boot for boot, _ in assign(NOW + timedelta(seconds=turn))]
+    assert chosen == [worker.boot_id for worker in workers] * 2
 
 
 def test_many_runs_cost_few_statements(django_assert_max_num_queries):

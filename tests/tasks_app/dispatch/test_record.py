@@ -118,7 +118,7 @@ def test_a_heartbeat_registers_a_worker_and_gets_a_lease():
         4,
         NOW + timedelta(seconds=10),
     )
-    assert answer == Lease(1, 10.0, [], [])
+    assert answer == Lease(1, 10.0, [], [], NOW.timestamp())
 
 
 def test_a_new_incarnation_supersedes_the_old_one():

@@ -5,7 +5,6 @@ import time
 import pytest
 
 from workers_app.agent.lease import MARGIN_SECONDS, Incarnation
-from workers_app.agent.reporter import Reporter
 
 
 @pytest.fixture
@@ -54,27 +53,3 @@ def test_a_lease_that_has_ended_does_not_come_back(clock):
     clock(9.5)
     incarnation.grant(second, 100.0)
     assert (incarnation.may_act, incarnation.ended) == (False, True)
-
-
-def test_reports_stay_until_the_broker_has_them():
-    woken = []
-    reporter = Reporter(Incarnation().boot, lambda: woken.append(1))
-    for n in range(3):
-        reporter.add(n)  # type: ignore[arg-type]
-    assert len(woken) == 1
-
-    class Broken:
-        def publish(self, *args, **kwargs):
-            raise ConnectionError
-
-    with pytest.raises(ConnectionError):
-        reporter.flush(Broken())  # type: ignore[arg-type]
-    sent = []
-
-    class Fine:
-        def publish(self, message, **kwargs):
-            sent.append(message.items)
-
-    reporter.flush(Fine())  # type: ignore[arg-type]
-    reporter.flush(Fine())  # type: ignore[arg-type]
-    assert sent == [[0, 1, 2]]
