@@ -2,7 +2,6 @@
 
 from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
-from kombu.exceptions import OperationalError
 
 from workers_app.messaging import broker
 
@@ -37,6 +36,6 @@ def _broker() -> str:
             link.channel().queue_declare(broker.inbox().name, passive=True)
     except link.channel_errors:
         return "ok"
-    except (*link.connection_errors, OperationalError, OSError) as error:
+    except broker.errors(link) as error:
         return f"unreachable ({type(error).__name__})"
     return "ok"

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
+from scheduler_project import databases
 from workers_app import environment
 
 BASE_DIR = Path(__file__).parent.parent
@@ -65,19 +65,7 @@ TEMPLATES = [
 ]
 
 DATABASE_URL = environment.text("DATABASE_URL", f"sqlite:///{STATE_DIR}/scheduler.sqlite3")
-DATABASES: dict[str, Any] = {
-    "default": dj_database_url.parse(
-        DATABASE_URL, conn_max_age=600, conn_health_checks=DATABASE_URL.startswith("postgres")
-    )
-}
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # Immediate transactions: a writer waits its turn at BEGIN, and never fails half-way with "database is locked".
-    # synchronous=FULL: what the API has accepted survives a power cut.
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 30,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
-    }
+DATABASES: dict[str, Any] = {"default": databases.parse(DATABASE_URL)}
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_PASSWORD_VALIDATORS = [

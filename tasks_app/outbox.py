@@ -14,7 +14,6 @@ from uuid import UUID
 
 from django.db import transaction
 from kombu import Connection
-from kombu.exceptions import OperationalError
 
 from workers_app.messaging import broker, protocol
 from workers_app.messaging.sender import Sender
@@ -86,5 +85,4 @@ def _hang_up() -> None:
 
 
 def _errors() -> tuple[type[BaseException], ...]:
-    connection: Connection = getattr(_thread, "connection", None) or broker.connect()
-    return (OperationalError, OSError, *connection.connection_errors, *connection.channel_errors)
+    return broker.errors(getattr(_thread, "connection", None) or broker.connect())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from django.db import connection
 from django.db.models import Field, JSONField, Model, QuerySet
+from django.db.models.expressions import DatabaseDefault
 
 
 def given(model: type[Model], columns: list[str], rows: list[dict[str, Any]]) -> tuple[str, str]:
@@ -69,6 +72,33 @@ def update(
     with connection.cursor() as cursor:
         cursor.execute(statement, [parameter])
         return [key.to_python(value) for (value,) in cursor.fetchall()]
+
+
+def insert(rows: Sequence[Model]) -> None:
+    """Store new rows of one model in one INSERT, however many; those that exist already stay as they are.
+
+    A column that no row sets is left to the database's default.
+    """
+    if not rows:
+        return
+    model = type(rows[0])
+    fields = [field for field in model._meta.concrete_fields if any(map(partial(_is_set, field), rows))]
+    columns = [str(field.column) for field in fields]
+    values = [{str(field.column): getattr(row, field.attname) for field in fields} for row in rows]
+    table, parameter = given(model, columns, values)
+    names = ", ".join(f'"{name}"' for name in columns)
+    # "WHERE TRUE": else SQLite takes ON CONFLICT for a join's condition.
+    statement = (
+        f'INSERT INTO "{model._meta.db_table}" ({names}) SELECT {names} FROM {table} '  # noqa: S608 - as above
+        "WHERE TRUE ON CONFLICT DO NOTHING"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [parameter])
+
+
+def _is_set(field: Field[Any, Any], row: Model) -> bool:
+    value = getattr(row, field.attname)
+    return not isinstance(value, DatabaseDefault) and not (field.primary_key and value is None)
 
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])

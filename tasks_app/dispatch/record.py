@@ -9,6 +9,7 @@ from django.db import transaction
 from tasks_app import transitions
 from tasks_app.dispatch import decide
 from tasks_app.models import ACTIVE, RunLog, TaskRun
+from tasks_app.sql import insert
 from workers_app import registry
 from workers_app.messaging import protocol
 from workers_app.messaging.protocol import AttemptKey
@@ -49,7 +50,7 @@ def _output(pieces: list[protocol.Output]) -> None:
         for p in pieces
         if (p.key.run, p.key.attempt) in current
     ]
-    RunLog.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
+    insert(rows)
 
 
 def _ended(reports: list[protocol.Finished | protocol.Returned], now: datetime) -> None:

@@ -1,9 +1,10 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.acceptance.harness import Stack
+from tests.acceptance.harness import Stack, sqlite_database
 
 
 @pytest.fixture
@@ -11,8 +12,9 @@ def make_stack(tmp_path: Path, broker_url: str) -> Iterator[Callable[..., Stack]
     """Makes stacks that are ended after the test; their logs are shown when it failed."""
     stacks: list[Stack] = []
 
-    def make(**settings: str) -> Stack:
-        stacks.append(Stack(tmp_path, broker_url, settings))
+    def make(**settings: Any) -> Stack:
+        database = settings.pop("database", None) or sqlite_database(tmp_path)
+        stacks.append(Stack(tmp_path, settings.pop("broker_url", broker_url), database, settings))
         return stacks[-1]
 
     yield make

@@ -7,13 +7,17 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psutil
+import psycopg
 
 from scheduler_project.standalone.state import free_port
 from tests.conftest import wait_until
@@ -33,16 +37,53 @@ print(first_start.api_key())
 """
 
 
+def prepare(database_url: str) -> str:
+    """Migrate a database and make an administrator; return his API key."""
+    settings = {"DATABASE_URL": database_url, "SECRET_KEY": "x", "SCHEDULER_MESSAGE_KEYS": new_key()}
+    environment = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "scheduler_project.settings", **settings}
+    argv = [sys.executable, "-c", PREPARE]
+    done = subprocess.run(argv, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()[-1]
+
+
 @cache
-def prepared_database() -> tuple[bytes, str]:
-    """A migrated database with an administrator, and his API key."""
+def _prepared_sqlite() -> tuple[bytes, str]:
     with TemporaryDirectory() as folder:
-        settings = {"STATE_DIR": folder, "SECRET_KEY": "x", "SCHEDULER_MESSAGE_KEYS": new_key()}
-        environment = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "scheduler_project.settings", **settings}
-        argv = [sys.executable, "-c", PREPARE]
-        done = subprocess.run(argv, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return (Path(folder) / "scheduler.sqlite3").read_bytes(), done.stdout.split()[-1]
+        file = Path(folder) / "template.sqlite3"
+        key = prepare(f"sqlite:///{file}")
+        return file.read_bytes(), key
+
+
+def sqlite_database(folder: Path) -> tuple[str, str]:
+    """A prepared database of one's own in `folder`: its address, and the administrator's API key."""
+    content, key = _prepared_sqlite()
+    (folder / "db.sqlite3").write_bytes(content)
+    return f"sqlite:///{folder}/db.sqlite3", key
+
+
+@cache
+def _prepared_postgresql(server_url: str) -> tuple[str, str]:
+    name = f"template_{uuid4().hex}"
+    _sql(server_url, f"CREATE DATABASE {name}")
+    return name, prepare(_database_of(server_url, name))
+
+
+def postgresql_database(server_url: str) -> tuple[str, str]:
+    """The same on a PostgreSQL server."""
+    template, key = _prepared_postgresql(server_url)
+    name = f"acceptance_{uuid4().hex}"
+    _sql(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    return _database_of(server_url, name), key
+
+
+def _sql(server_url: str, statement: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def _database_of(server_url: str, name: str) -> str:
+    return urlsplit(server_url)._replace(path=f"/{name}").geturl()
 
 
 @dataclass
@@ -51,6 +92,8 @@ class Stack:
 
     folder: Path
     broker_url: str
+    database: tuple[str, str]
+    """Its address, and an API key in it."""
     settings: dict[str, str] = field(default_factory=dict)
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
@@ -63,15 +106,14 @@ class Stack:
             "BROKER_URL": self.broker_url,
             "SCHEDULER_MESSAGE_KEYS": new_key(),
         }
+        url, self.key = self.database
         self.environment = {
             **self.worker_environment,
             "SECRET_KEY": "x" * 50,
-            "DATABASE_URL": f"sqlite:///{self.folder}/db.sqlite3",
+            "DATABASE_URL": url,
             "DJANGO_SETTINGS_MODULE": "scheduler_project.settings",
             **self.settings,
         }
-        database, self.key = prepared_database()
-        (self.folder / "db.sqlite3").write_bytes(database)
 
     def start(self, name: str, argv: list[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -97,6 +139,11 @@ class Stack:
         wait_until(lambda: process.pid in self._online(), 30, f"worker {name} is online")
         return process
 
+    def celery(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """One of Celery's own commands, to its end."""
+        argv = [*CELERY, "-A", "scheduler_project", *words]
+        return subprocess.run(argv, env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False)
+
     def _online(self) -> set[int]:
         return {w["pid"] for w in self.get("workers/")["results"] if w["status"] in ("online", "busy")}
 
@@ -108,12 +155,14 @@ class Stack:
 
     # REST
 
-    def request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    def request(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
         request = urllib.request.Request(
             path if path.startswith("http") else f"http://127.0.0.1:{self.port}/api/v1/{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Api-Key {self.key}", "Content-Type": "application/json"},
+            headers={"Authorization": f"Api-Key {self.key}", "Content-Type": "application/json", **(headers or {})},
         )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
@@ -149,12 +198,15 @@ class Stack:
 
     def counts(self, task: int) -> dict[str, int]:
         """How many runs of the task have which status."""
-        found: dict[str, int] = {}
+        return dict(Counter(run["status"] for run in self.runs(task)))
+
+    def runs(self, task: int) -> list[dict[str, Any]]:
+        """All runs of the task."""
+        found: list[dict[str, Any]] = []
         page = f"runs/?task={task}&page_size=500"
         while page:
             answer = self.get(page)
-            for run in answer["results"]:
-                found[run["status"]] = found.get(run["status"], 0) + 1
+            found += answer["results"]
             page = answer["next"]
         return found
 

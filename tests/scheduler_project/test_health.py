@@ -69,6 +69,7 @@ def test_the_broker_comes_back(monkeypatch, valkey):
     assert ready()[0] == 200
 
 
+@pytest.mark.only("sqlite")
 def test_the_database_is_away(broker_url, monkeypatch):
     monkeypatch.setitem(connections.settings["default"], "NAME", "/nonexistent/database")
 

@@ -46,7 +46,7 @@ def test_only_rows_that_match_change_and_are_returned():
     assert update(TaskRun, ["id"], []) == []
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="about SQLite's planner")
+@pytest.mark.only("sqlite")
 def test_moves_find_their_rows_by_primary_key():
     task = a_task()
     runs = [a_run(task) for _ in range(5)]

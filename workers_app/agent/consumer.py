@@ -25,7 +25,7 @@ from workers_app.agent.reporter import Reporter
 from workers_app.agent.request import AttemptRequest
 from workers_app.agent.runner import Runner, cancelled
 from workers_app.messaging import broker, protocol
-from workers_app.messaging.dropped import drop
+from workers_app.messaging.dropped import MALFORMED, drop
 from workers_app.messaging.envelope import Receiver
 from workers_app.messaging.protocol import Assignment, Cancel, Finished, Lease, ToWorker, worker_queue
 from workers_app.messaging.sealing import SealError
@@ -188,6 +188,11 @@ class Consumer(CeleryConsumer):
         except WorkerShutdown:
             self._wind_down()
             raise
+        except MALFORMED as error:
+            drop("malformed", repr(error)[:200])
+            logger.debug("Malformed", exc_info=True)
+            # Celery connects anew, and what runs goes on; from other errors it would end.
+            raise ConnectionResetError("something on the queue was no message at all") from error
 
     def _wind_down(self) -> None:
         """Take nothing new, let runs end within the grace time, then end them and hand them back."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from celery import Celery
 from kombu import Connection, Exchange, Queue
+from kombu.exceptions import KombuError
 
 from workers_app import environment
 from workers_app.messaging import envelope, protocol
@@ -118,6 +119,11 @@ def connect(seconds: float = 30.0, heartbeat: float = 0.0) -> Connection:
     return Connection(
         address, ssl=tls(address) or False, transport_options=options, connect_timeout=seconds, heartbeat=heartbeat
     )
+
+
+def errors(connection: Connection) -> tuple[type[BaseException], ...]:
+    """What `connection` raises when the broker is away, or refuses."""
+    return (KombuError, OSError, *connection.connection_errors, *connection.channel_errors)
 
 
 def _options(address: str, seconds: float) -> dict[str, Any]:

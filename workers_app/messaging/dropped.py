@@ -9,6 +9,8 @@ logger = logging.getLogger(__name__)
 LOG_SECONDS = 1.0
 """Each reason is logged at most so often."""
 
+MALFORMED = (ValueError, TypeError, LookupError, AttributeError)
+"""What kombu raises for something on a queue that is no message at all."""
 dropped: Counter[str] = Counter()
 """How many, by reason, since this process started."""
 _logged: dict[str, float] = {}

@@ -42,7 +42,7 @@ def test_a_run_is_assigned_and_its_message_says_all_the_worker_needs():
     ],
 )
 def test_a_worker_that_does_not_fit_gets_nothing(worker: dict):
-    a_worker(labels=worker.pop("labels", {"zone": "eu"}), **worker)
+    a_worker(**{"labels": {"zone": "eu"}, **worker})
     a_run(a_task(worker_labels={"zone": "eu"}))
     assert assign(NOW) == []
 
