@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format requirements clean
+.PHONY: help run test services services-stop bench lint format requirements clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -13,8 +13,17 @@ help: ## List these commands
 run: $(VENV)/base ## Start everything on this machine: web, dispatcher, worker, embedded broker (PORT=8000 STATE_DIR=var)
 	@exec $(BIN)/python manage.py standalone
 
-test: $(VENV)/dev ## Run the whole suite (ARGS="-k name" for a part of it)
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+test: $(VENV)/dev ## Run the whole suite against real servers, which come and go with it (ARGS="-k name" for a part of it)
+	$(BIN)/python -m services run -- $(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+services: $(VENV)/dev ## Install and start PostgreSQL, RabbitMQ and Redis for tests and benchmarks (SERVICES_INSTALL=0: as they are)
+	@$(BIN)/python -m services start
+
+services-stop: $(VENV)/dev ## Stop those servers
+	@$(BIN)/python -m services stop
+
+bench: $(VENV)/bench ## Measure this machine against the bar (ARGS="--quick": under two minutes; ARGS="--help": more)
+	$(BIN)/python -m services run -- $(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(VENV)/dev ## Check style, types, the floors of the house, and missing migrations
 	$(BIN)/ruff format --check .
@@ -28,7 +37,7 @@ format: $(VENV)/dev ## Bring the code into shape
 	$(BIN)/ruff check --fix .
 
 requirements: $(VENV)/dev ## Compile requirements/*.in to pinned *.txt
-	for name in worker base dev; do \
+	for name in worker base dev bench; do \
 		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate \
 			requirements/$$name.in --output-file requirements/$$name.txt; done
 
@@ -51,3 +60,8 @@ $(VENV)/dev: requirements/dev.txt | $(VENV)/bin/python
 	@echo "Installing the pinned requirements for development …"
 	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements/dev.txt
 	@touch $@ $(VENV)/base
+
+$(VENV)/bench: requirements/bench.txt | $(VENV)/bin/python
+	@echo "Installing the pinned requirements for the benchmarks …"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements/bench.txt
+	@touch $@ $(VENV)/dev $(VENV)/base

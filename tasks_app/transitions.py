@@ -72,7 +72,7 @@ def start(times: Iterable[tuple[UUID, int, datetime]]) -> list[UUID]:
 def locked(keys: Iterable[Key]) -> list[TaskRun]:
     """The active runs among `keys` that are still at that attempt, with their tasks, locked until the commit."""
     attempts = dict(keys)
-    runs = TaskRun.objects.filter(pk__in=attempts, status__in=ACTIVE).select_related("task")
+    runs = TaskRun.objects.filter(pk__in=attempts, status__in=ACTIVE).select_related("task", "worker")
     found = runs.select_for_update(of=("self",)) if connection.features.has_select_for_update_of else runs
     return [run for run in found if run.attempt == attempts[run.pk]]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("executors", "workers_app", "tasks_app", "access_app", "scheduler_project", "tests")
+ROOMS = ("executors", "workers_app", "tasks_app", "access_app", "scheduler_project", "services", "benchmarks", "tests")
 FILES = [file for room in ROOMS for file in sorted((ROOT / room).rglob("*.py")) if "migrations" not in file.parts]
 
 

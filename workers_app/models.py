@@ -21,6 +21,9 @@ class WorkerInfo(models.Model):
     pid = models.PositiveIntegerField(null=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.ONLINE)
     draining = models.BooleanField(default=False, help_text="Takes no new runs; what runs may end.")
+    gave_up = models.BooleanField(
+        default=False, db_default=False, help_text="Its lease ended; the process ended what it ran and began anew."
+    )
     superseded = models.BooleanField(default=False, help_text="A later incarnation of the same name has come up.")
     labels = models.JSONField(default=dict, blank=True)
     executors = models.JSONField(default=list)

@@ -36,6 +36,8 @@ def _register(heartbeats: dict[UUID, Heartbeat], now: datetime) -> None:
         WorkerInfo(boot_id=b.boot, name=b.name, max_tasks=b.max_tasks, last_heartbeat=now, lease_until=now) for b in new
     ]
     insert(rows)
+    if given_up := {beat.after for beat in new if beat.after}:
+        WorkerInfo.objects.filter(boot_id__in=given_up).update(status="offline", current_tasks=0, gave_up=True)
     if new:
         later = WorkerInfo.objects.filter(name=OuterRef("name"), id__gt=OuterRef("id"))
         older = WorkerInfo.objects.filter(Exists(later), name__in={beat.name for beat in new}, superseded=False)

@@ -31,7 +31,9 @@ def returned(run: TaskRun, reason: str, now: datetime) -> Ending:
 
 
 def lost(run: TaskRun, now: datetime) -> Ending:
-    """The worker is gone, and its lease with it."""
+    """The worker is gone, and its lease with it. One that gave up was not killed by what it ran."""
+    if run.worker and run.worker.gave_up:
+        return _again(run, "lease_ended", "The worker could not renew its lease and ended this attempt.", now)
     error = "The worker was lost while it had this attempt."
     if run.losses + 1 >= MAX_LOSSES:
         error = f"{error} That happened {MAX_LOSSES} times, so the run is not started again."

@@ -36,6 +36,8 @@ class Mail:
         self._deliveries: list[Delivery] = []
         self._believed: list[bytes] = []
         self._failures = 0
+        self.since = 0.0
+        """When it last connected, on the monotonic clock."""
 
     def wait(self, seconds: float) -> None:
         """Block until something arrives, or for `seconds`."""
@@ -111,6 +113,7 @@ class Mail:
             self._sender = Sender(connection.channel())
             self._connection = connection
             self._failures = 0
+            self.since = time.monotonic()
             logger.info("Connected to the broker.")
         return self._connection
 

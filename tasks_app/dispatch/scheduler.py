@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 """A lost hint, and whatever else nobody tells us, costs at most this."""
+LISTEN_SECONDS = 3.0
+"""Nobody is taken as gone before we have listened for so long: heartbeats come every two seconds."""
 
 
 class Dispatcher(Scheduler):
@@ -78,7 +80,7 @@ class Dispatcher(Scheduler):
         return [letter for message in messages for letter in self._record([message], now)]
 
     def _recover(self, now: datetime) -> None:
-        if time.monotonic() < self._recover_at:
+        if time.monotonic() < max(self._recover_at, self._mail.since + LISTEN_SECONDS):
             return
         self._recover_at = time.monotonic() + POLL_SECONDS
         gone, lost = recover(now)

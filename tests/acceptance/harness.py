@@ -133,10 +133,18 @@ class Stack:
         argv = [*CELERY, "-A", "scheduler_project", "beat", "--loglevel", "INFO"]
         return self.start(name, argv, self.environment)
 
-    def worker(self, name: str = "worker-1", max_tasks: int = 20, **settings: str) -> "subprocess.Popen[bytes]":
+    def use_broker(self, url: str) -> None:
+        """Have what is started from now on use another broker."""
+        for environment in (self.environment, self.worker_environment):
+            environment["BROKER_URL"] = url
+
+    def worker(
+        self, name: str = "worker-1", max_tasks: int = 20, wait: bool = True, **settings: str
+    ) -> "subprocess.Popen[bytes]":
         environment = {**self.worker_environment, "WORKER_NAME": name, "WORKER_MAX_TASKS": str(max_tasks), **settings}
         process = self.start(name, [*CELERY, "-A", "workers_app.agent", "worker", "--loglevel", "INFO"], environment)
-        wait_until(lambda: process.pid in self._online(), 30, f"worker {name} is online")
+        if wait:
+            wait_until(lambda: process.pid in self._online(), 30, f"worker {name} is online")
         return process
 
     def celery(self, *words: str) -> "subprocess.CompletedProcess[str]":

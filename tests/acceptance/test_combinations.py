@@ -41,8 +41,5 @@ def test_runs_go_through_every_part(any_stack: Stack):
     ticking = stack.task("true", name="ticking", schedule="* * * * * *")
     wait_until(lambda: stack.counts(ticking).get("succeeded", 0) >= 2, 20, "the schedule fires")
     assert all(run["attempt"] == 1 for run in stack.get(f"runs/?task={many}&page_size=500")["results"])
-
-
-def test_celery_inspect_speaks_with_workers_of_every_broker(any_stack: Stack):
-    answer = any_stack.celery("inspect", "ping", "--timeout", "10")
+    answer = stack.celery("inspect", "ping", "--timeout", "10")
     assert "pong" in answer.stdout, answer.stdout + answer.stderr

@@ -27,7 +27,7 @@ def endure(stack: Stack, server: Server, tmp_path) -> None:
         load.goes_on(30)
         for _ in range(ROUNDS):
             server.kill()
-            load.goes_on(20)
+            load.goes_on(5)
             server.start()
             backs.append(time.time())
             wait_until(lambda: load.started_since(backs[-1]), LONGEST_WAIT, "runs start again")

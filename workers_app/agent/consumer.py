@@ -131,6 +131,7 @@ class Consumer(CeleryConsumer):
             max_tasks=self.pool.limit,
             holds=list(self.attempts.held),
             state=state or ("draining" if self.attempts.closed else "online"),
+            after=self.incarnation.after,
         )
         if self._sender:
             self._sender.to_dispatchers(heartbeat, self.clock.now)
@@ -164,11 +165,13 @@ class Consumer(CeleryConsumer):
         """End all that runs and go on under a new boot id, with a queue of its own."""
         logger.warning("%s Ending %d attempts and beginning anew.", why, len(self.attempts.held))
         self.attempts.forget()
-        self.cancel_task_queue(worker_queue(self.incarnation.boot))
-        self.incarnation = Incarnation()
+        before = worker_queue(self.incarnation.boot)
+        self.cancel_task_queue(before)
+        self.incarnation = Incarnation(after=self.incarnation.boot)
         self.reporter.forget(self.incarnation.boot)
         self.task_consumer.add_queue(self._own_queue())
         self.task_consumer.consume()
+        self.task_consumer.channel.queue_delete(before)
 
     def _own_queue(self) -> Queue:
         """Select the queue of this incarnation alone."""

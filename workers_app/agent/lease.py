@@ -26,8 +26,9 @@ class DatabaseClock:
 class Incarnation:
     """One life of the worker under one boot id. It ends with its lease; a new one begins with a new id."""
 
-    def __init__(self) -> None:
+    def __init__(self, after: UUID | None = None) -> None:
         self.boot: UUID = uuid4()
+        self.after = after
         self.seq = 0
         self._sent: dict[int, float] = {}
         self._until: float | None = None

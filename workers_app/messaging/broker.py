@@ -62,7 +62,7 @@ def tls(address: str) -> dict[str, Any] | None:
         "keyfile": environment.path("BROKER_KEY_FILE"),
     }
     if _scheme(address) in RABBITMQ:
-        return found | {"server_hostname": urlsplit(address).hostname if verify else None}
+        return found | ({"server_hostname": urlsplit(address).hostname} if verify else {})
     return {f"ssl_{name}": value for name, value in found.items()} | {"ssl_check_hostname": verify}
 
 

@@ -136,6 +136,8 @@ class Heartbeat(Message, frozen=True, tag="heartbeat"):
     holds: list[AttemptKey]
     state: str = "online"
     """online; draining: takes nothing new; offline: has ended, holds nothing."""
+    after: UUID | None = None
+    """The incarnation before this one, whose lease ended: this process has ended all it ran under it."""
 
 
 # Not ours

@@ -214,6 +214,24 @@ def test_a_run_that_loses_worker_after_worker_is_stopped():
     assert "not started again" in run.error
 
 
+def test_a_worker_that_gave_up_its_lease_killed_no_run_and_was_killed_by_none():
+    old = a_worker(name="new")
+    runs = [an_active_run(old, losses=MAX_LOSSES - 1), an_active_run(old, status="assigned")]
+    lease(beat(after=old.boot_id))
+    assert recover(NOW)[0] == []
+    for run, losses in zip(runs, (MAX_LOSSES - 1, 0), strict=True):
+        run.refresh_from_db()
+        assert (run.status, run.reason, run.attempt, run.losses) == ("pending", "lease_ended", 2, losses)
+    old.refresh_from_db()
+    assert (old.status, old.gave_up, old.superseded) == ("offline", True, True)
+
+
+def test_the_newest_of_two_incarnations_in_one_batch_counts():
+    record([beat(), beat()], NOW)
+    first, second = WorkerInfo.objects.order_by("id")
+    assert (first.superseded, second.superseded) == (True, False)
+
+
 def test_a_cancelled_run_of_a_lost_worker_is_cancelled():
     worker = a_worker(lease_until=NOW - timedelta(seconds=1))
     run = an_active_run(worker, cancel_requested_at=NOW)
