@@ -2,7 +2,9 @@
 
 import pytest
 
+from services import load
 from tests.acceptance.harness import Stack, postgresql_database, sqlite_database
+from tests.brokers import address
 from tests.conftest import wait_until
 
 pytestmark = pytest.mark.acceptance
@@ -43,3 +45,19 @@ def test_runs_go_through_every_part(any_stack: Stack):
     assert all(run["attempt"] == 1 for run in stack.get(f"runs/?task={many}&page_size=500")["results"])
     answer = stack.celery("inspect", "ping", "--timeout", "10")
     assert "pong" in answer.stdout, answer.stdout + answer.stderr
+
+
+def test_everything_goes_over_encrypted_connections(make_stack, broker_kind, broker_server):
+    certificates = load().certificates
+    files = {
+        "BROKER_CA_FILE": str(certificates.ca),
+        "BROKER_CERTIFICATE_FILE": str(certificates.client),
+        "BROKER_KEY_FILE": str(certificates.client_key),
+    }
+    url = address(broker_kind, broker_server.tls_url).partition("?")[0]
+    stack = make_stack(broker_url=url, **files)
+    stack.web()
+    stack.dispatcher()
+    stack.worker(**files)
+    stack.wait_for(stack.run(stack.task("true")))
+    assert "pong" in stack.celery("inspect", "ping", "--timeout", "10").stdout

@@ -120,7 +120,7 @@ class Command(BaseCommand):
         keys = environment.text("SCHEDULER_MESSAGE_KEYS")
         shared = {"BROKER_URL": broker_url, "SCHEDULER_MESSAGE_KEYS": keys, "PYTHONUNBUFFERED": "1"}
         server = {**os.environ, **shared, "SECRET_KEY": settings.SECRET_KEY, "DATABASE_URL": settings.DATABASE_URL}
-        given = {name: value for name, value in os.environ.items() if name.startswith(("WORKER_", "OTEL_"))}
+        given = {name: value for name, value in os.environ.items() if name.startswith(("WORKER_", "OTEL_", "BROKER_"))}
         worker = {**_inherited(), "WORKER_NAME": "worker-1", "WORKER_GRACE_SECONDS": "5", **shared, **given}
         web = [sys.executable, "-m", "uvicorn", "scheduler_project.asgi:application", "--port", str(port)]
         web += ["--no-access-log", "--timeout-graceful-shutdown", "3"]
