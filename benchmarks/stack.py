@@ -86,7 +86,7 @@ class Stack:
         port = free_port()
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         keys = {"BROKER_URL": self.broker.url, "SCHEDULER_MESSAGE_KEYS": new_key(), "STATE_DIR": str(self.folder)}
-        self._worker_environment = {**kept, **keys}
+        self._worker_environment = {**kept, **keys, "LOG_LEVEL": "WARNING"}
         self.environment = {
             **self._worker_environment,
             "SECRET_KEY": "only for benchmarks, long enough to sign with",
@@ -97,7 +97,7 @@ class Stack:
         self.api = Api(url, self.helper("prepare").split()[-1])
         web = [UVICORN, "scheduler_project.asgi:application", "--port", str(port), "--no-access-log"]
         self._part("web", web, self.environment)
-        self._part("dispatcher", [CELERY, "-A", "scheduler_project", "beat", "--loglevel", "WARNING"], self.environment)
+        self._part("dispatcher", [sys.executable, "-m", "scheduler_project.dispatcher"], self.environment)
         self.workers(1)
 
     def helper(self, *arguments: str) -> str:
@@ -117,7 +117,7 @@ class Stack:
         self.parts = [part for part in self.parts if part not in surplus]
         for environment in wanted:
             if environment not in [part.environment for part in ours]:
-                argv = [CELERY, "-A", "workers_app.agent", "worker", "--loglevel", "WARNING"]
+                argv = [sys.executable, "-m", "workers_app.agent"]
                 self._part(environment["WORKER_NAME"], argv, environment)
         what = f"{number} workers are online (logs: {self.folder})"
         wait_until(lambda: self.api.answers() and self.api.workers_online() == number, 60, what)

@@ -27,6 +27,8 @@ PREFETCH = {"default": 4, "tuned": 64}
 """Celery's `worker_prefetch_multiplier`."""
 SCHEMES = {"lists": "redis", "streams": "redis+stream"}
 SECONDS = 120.0
+FEWEST = 4_000
+"""With fewer tasks there would be too few ticks of the CPU clock to count."""
 FILL = """
 import sys
 from benchmarks.noop import app, noop
@@ -38,6 +40,7 @@ with app.producer_pool.acquire() as producer, producer.batch():
 
 def compare(url: str, tasks: int, rounds: int) -> dict[str, Any]:
     """Milliseconds of worker CPU per task, by transport and prefetch; `ratio` is the worse of both prefetches."""
+    tasks = max(tasks, FEWEST)
     found: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in PREFETCH} for kind in SCHEMES}
     for name, prefetch in PREFETCH.items():
         for _ in range(rounds):
@@ -64,7 +67,7 @@ def _measure(url: str, kind: str, tasks: int, prefetch: int) -> float:
     environment = {**os.environ, "BROKER_URL": broker, "BENCHMARK_BROKER": broker, "BENCHMARK_PREFETCH": str(prefetch)}
     with redis.Redis.from_url(url) as client:
         _clear(client)
-        subprocess.run([sys.executable, "-c", FILL, str(tasks)], cwd=ROOT, env=environment, check=True)
+        subprocess.run([sys.executable, "-c", FILL, str(tasks)], cwd=ROOT, env=environment, check=True)  # noqa: S603 - ours
         try:
             with _worker(environment) as worker:
                 began = _wait(lambda: _left(client), 0.95 * tasks)
@@ -79,9 +82,8 @@ def _measure(url: str, kind: str, tasks: int, prefetch: int) -> float:
 def _worker(environment: dict[str, str]) -> Iterator[int]:
     quiet = ["-l", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     argv = [sys.executable, "-m", "celery", "-A", "benchmarks.noop", "worker", "-P", "solo", *quiet]
-    with subprocess.Popen(
-        argv, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as worker:
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=nowhere, stderr=nowhere) as worker:  # noqa: S603 - ours
         try:
             yield worker.pid
         finally:
@@ -111,7 +113,7 @@ def _own_server() -> Iterator[str]:
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         argv = [str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
-        with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as server:
+        with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as server:  # noqa: S603 - ours
             try:
                 url = f"redis://127.0.0.1:{port}/0"
                 redis.Redis.from_url(url, retry=redis.retry.Retry(redis.backoff.ConstantBackoff(0.05), 100)).ping()

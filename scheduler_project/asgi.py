@@ -10,10 +10,11 @@ instead of 1.1, and 10.3 instead of 6.7 for a trigger.
 import os
 from typing import Any
 
-from a2wsgi import WSGIMiddleware
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 
+from scheduler_project.bridge import Bridge
 from workers_app import environment
 from workers_app.messaging import broker
 
@@ -23,7 +24,7 @@ THREADS = 16
 STREAMS = "/logs/stream/"
 
 streaming = get_asgi_application()
-ordinary: Any = WSGIMiddleware(get_wsgi_application(), workers=THREADS)  # type: ignore[arg-type]
+ordinary = Bridge(get_wsgi_application(), THREADS, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 broker.url()
 environment.refuse_problems()
 

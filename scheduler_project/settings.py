@@ -18,12 +18,12 @@ DEBUG = False
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]")
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
 
+MODEL_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "access_app", "tasks_app", "workers_app"]
 INSTALLED_APPS = [
     "unfold",
-    # The admin is loaded with the addresses: the dispatcher has no use for it.
+    # The admin is loaded with the addresses.
     "django.contrib.admin.apps.SimpleAdminConfig",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
+    *MODEL_APPS,
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
@@ -32,9 +32,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "scheduler_project",
-    "access_app",
-    "tasks_app",
-    "workers_app",
 ]
 
 MIDDLEWARE = [

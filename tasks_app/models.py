@@ -214,6 +214,7 @@ class TaskRun(models.Model):
             models.Index(
                 fields=["placement", "-priority", "available_at", "id"], name="run_ready", condition=Q(status="pending")
             ),
+            models.Index(fields=["available_at"], name="run_waiting", condition=Q(status="pending")),
             models.Index(fields=["worker"], name="run_active_by_worker", condition=Q(status__in=ACTIVE)),
             models.Index(fields=["task", "-id"], name="run_of_task"),
             models.Index(fields=["worker", "-id"], name="run_of_worker"),

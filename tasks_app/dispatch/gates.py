@@ -15,9 +15,3 @@ def ready(now: datetime, placements: list[str]) -> QuerySet[TaskRun]:
         .filter(task__status="active", task__deleted_at=None)  # pause
         .order_by("-priority", "available_at", "id")
     )
-
-
-def next_ready(now: datetime) -> datetime | None:
-    """When the next pending run passes the time gate."""
-    waiting = TaskRun.objects.filter(status="pending", available_at__gt=now)
-    return waiting.order_by("available_at").values_list("available_at", flat=True).first()

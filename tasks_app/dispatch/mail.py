@@ -39,11 +39,11 @@ class Mail:
         self.since = 0.0
         """When it last connected, on the monotonic clock."""
 
-    def wait(self, seconds: float) -> None:
-        """Block until something arrives, or for `seconds`."""
+    def wait(self, seconds: float, gather_until: float = 0.0) -> None:
+        """Block until something arrives, or for `seconds`; then gather more until that moment (monotonic)."""
         try:
             connection = self._connected()
-            self._drain(connection, seconds)
+            self._drain(connection, seconds, gather_until)
             connection.heartbeat_check()
         except self._errors as error:
             self._lost(error)
@@ -120,13 +120,13 @@ class Mail:
     def _take(self, delivery: Delivery) -> None:
         self._deliveries.append(delivery)
 
-    def _drain(self, connection: Connection, seconds: float) -> None:
-        """Wait for the first message, then take what else is there already."""
+    def _drain(self, connection: Connection, seconds: float, gather_until: float) -> None:
+        """Wait for the first message, then take what else is there already, or comes in time."""
         wait = max(seconds, 0.001)
         try:
             while len(self._deliveries) < BATCH:
                 connection.drain_events(timeout=wait)
-                wait = 0.001
+                wait = max(0.001, gather_until - time.monotonic())
         except TimeoutError:
             return
         except socket.timeout:  # noqa: UP041 - kombu's own alias on some transports

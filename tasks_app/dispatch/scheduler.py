@@ -13,13 +13,13 @@ from celery.beat import Scheduler
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from tasks_app.clock import database_now
-from tasks_app.dispatch.assign import assign
-from tasks_app.dispatch.fire import fire, next_due
-from tasks_app.dispatch.gates import next_ready
+from tasks_app.dispatch.assign import BATCH, assign
+from tasks_app.dispatch.fire import fire
 from tasks_app.dispatch.mail import Mail
+from tasks_app.dispatch.outlook import look
 from tasks_app.dispatch.record import record
 from tasks_app.dispatch.recover import recover
-from workers_app.messaging.protocol import Output, Reports, Started, ToDispatcher
+from workers_app.messaging.protocol import Finished, Heartbeat, Hint, Output, Report, Started, ToDispatcher
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,10 @@ LISTEN_SECONDS = 3.0
 """Nobody is taken as gone before we have listened for so long: heartbeats come every two seconds."""
 
 
+REST_SECONDS = 0.01
+"""A turn is followed by a rest as long as itself, at most this: what comes meanwhile is done together."""
+
+
 class Dispatcher(Scheduler):
     """Celery's beat service runs it: `celery -A scheduler_project beat`."""
 
@@ -36,14 +40,18 @@ class Dispatcher(Scheduler):
         self._mail = Mail()
         self._look_at = 0.0
         self._recover_at = 0.0
+        self._rest_until = 0.0
         self._busy = False
+        self._starved = True
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """One turn of the loop. Returns 0: it has waited already."""
         self._busy = True
         try:
-            self._mail.wait(max(0.0, self._look_at - time.monotonic()))
+            self._mail.wait(max(0.0, self._look_at - time.monotonic()), self._rest_until)
+            begun = time.monotonic()
             self._duties(database_now())
+            self._rest_until = time.monotonic() + min(time.monotonic() - begun, REST_SECONDS)
         except (OperationalError, InterfaceError) as error:
             logger.warning("The database is away: %s", error)
             connection.close()
@@ -59,14 +67,24 @@ class Dispatcher(Scheduler):
         letters = self._record(messages, now)
         self._mail.confirm()
         self._mail.send(letters, now)
-        if not any(map(_may_change_what_is_due, messages)) and time.monotonic() < self._look_at:
+        if time.monotonic() < self._look_at and not any(map(self._may_change_what_is_due, messages)):
             return
         self._recover(now)
-        if fired := fire(now):
-            logger.debug("Fired %d runs.", len(fired))
-        while letters := assign(now):
-            self._mail.send(letters, now)
-        self._look_at = time.monotonic() + _until([next_due(), next_ready(now)], now)
+        outlook = look(now)
+        while outlook.next_due and outlook.next_due <= now:
+            logger.debug("Fired %d runs.", len(fire(now)))
+            outlook = look(now)
+        self._assign(now, outlook.placements)
+        self._look_at = time.monotonic() + _until([outlook.next_due, outlook.next_ready], now)
+
+    def _assign(self, now: datetime, placements: list[str]) -> None:
+        """Give out all that can be, and note whether something ready may be left without a slot."""
+        assigned = assign(now, placements)
+        self._mail.send(assigned.letters, now)
+        while len(assigned.letters) == BATCH:
+            assigned = assign(now, placements)
+            self._mail.send(assigned.letters, now)
+        self._starved = assigned.starved
 
     def _record(self, messages: list[ToDispatcher], now: datetime) -> list[Any]:
         try:
@@ -78,6 +96,17 @@ class Dispatcher(Scheduler):
                 logger.exception("Dropped a message that the database refuses: %r", messages[0])
                 return []
         return [letter for message in messages for letter in self._record([message], now)]
+
+    def _may_change_what_is_due(self, message: ToDispatcher) -> bool:
+        """False for what comes often and changes nothing: a success frees a slot, but for whom?"""
+        match message:
+            case Hint():
+                return True
+            case Heartbeat():
+                return self._starved
+        return any(
+            self._starved or not _succeeded(item) for item in message.items if not isinstance(item, Started | Output)
+        )
 
     def _recover(self, now: datetime) -> None:
         if time.monotonic() < max(self._recover_at, self._mail.since + LISTEN_SECONDS):
@@ -100,9 +129,8 @@ class Dispatcher(Scheduler):
         return "    . dispatcher -> record, recover, fire, assign"
 
 
-def _may_change_what_is_due(message: ToDispatcher) -> bool:
-    """False for the one kind that comes often and frees no slot: reports that attempts started or said something."""
-    return not isinstance(message, Reports) or not all(isinstance(item, Started | Output) for item in message.items)
+def _succeeded(report: Report) -> bool:
+    return isinstance(report, Finished) and not report.reason
 
 
 def _until(moments: list[datetime | None], now: datetime) -> float:

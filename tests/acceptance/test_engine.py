@@ -158,7 +158,7 @@ def test_a_worker_without_a_lease_ends_what_it_runs_and_begins_anew(stack: Stack
     assert stack.get(f"runs/{run}/")["status"] == "running"
     stack.dispatcher("dispatcher-2")
     ended = stack.wait_for(run, seconds=20)
-    assert (ended["attempt"], [a["reason"] for a in ended["attempts"]]) == (2, ["worker_lost"])
+    assert (ended["attempt"], [a["reason"] for a in ended["attempts"]]) == (2, ["lease_ended"])
     (after,) = stack.get("workers/")["results"]
     assert (after["status"], after["pid"]) == ("online", before["pid"])
     assert after["boot_id"] != before["boot_id"]

@@ -3,9 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from access_app import authentication
 from access_app.models import ApiKey
 from tasks_app.clock import database_now
+from tests.conftest import wait_until
 from tests.tasks_app.api.conftest import TASKS, refused
 
 pytestmark = pytest.mark.django_db
@@ -105,3 +109,20 @@ def test_only_the_digest_is_stored(make_key, admin):
 
 def test_no_two_keys_are_alike(make_key, admin):
     assert len({make_key(admin) for _ in range(50)}) == 50
+
+
+def test_a_busy_client_costs_one_question_a_second(signed, make_key, admin, monkeypatch):
+    monkeypatch.setattr(authentication, "REMEMBERED_SECONDS", 1e9)
+    client = signed(f"Api-Key {make_key(admin)}")
+    with CaptureQueriesContext(connection) as queries:
+        assert {client.get(TASKS).status_code for _ in range(5)} == {200}
+    assert sum("access_app_apikey" in query["sql"] for query in queries) == 1
+    assert signed(f"Api-Key {ApiKey.objects.get().prefix}.wrong").get(TASKS).status_code == 401
+
+
+def test_a_revoked_key_works_for_a_second_at_most(signed, make_key, admin, monkeypatch):
+    monkeypatch.setattr(authentication, "REMEMBERED_SECONDS", 1.0)
+    client = signed(f"Api-Key {make_key(admin)}")
+    assert client.get(TASKS).status_code == 200
+    ApiKey.objects.update(revoked_at=database_now())
+    wait_until(lambda: client.get(TASKS).status_code == 401, 2)

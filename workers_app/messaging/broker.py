@@ -1,11 +1,12 @@
 """The broker as every process sees it, whatever its kind: settings, connections, queues."""
 
+from __future__ import annotations
+
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from celery import Celery
 from kombu import Connection, Exchange, Queue
 from kombu.exceptions import KombuError
 
@@ -13,6 +14,9 @@ from workers_app import environment
 from workers_app.messaging import envelope, protocol
 from workers_app.messaging.envelope import SERIALIZER
 from workers_app.messaging.sealing import Seal
+
+if TYPE_CHECKING:
+    from celery import Celery  # the web service does without it
 
 RABBITMQ = ("amqp", "amqps")
 LISTS = ("redis", "rediss", "redis+socket")

@@ -23,7 +23,6 @@ from workers_app.models import WorkerInfo
 READY_SECONDS = 60.0
 KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV")
 """What a worker inherits: nothing that could be a secret."""
-CELERY = [sys.executable, "-m", "celery"]
 
 
 class Command(BaseCommand):
@@ -124,8 +123,8 @@ class Command(BaseCommand):
         worker = {**_inherited(), "WORKER_NAME": "worker-1", "WORKER_GRACE_SECONDS": "5", **shared, **given}
         web = [sys.executable, "-m", "uvicorn", "scheduler_project.asgi:application", "--port", str(port)]
         web += ["--no-access-log", "--timeout-graceful-shutdown", "3"]
-        dispatcher = [*CELERY, "-A", "scheduler_project", "beat", "--loglevel", "INFO"]
-        agent = [*CELERY, "-A", "workers_app.agent", "worker", "--loglevel", "INFO"]
+        dispatcher = [sys.executable, "-m", "scheduler_project.dispatcher"]
+        agent = [sys.executable, "-m", "workers_app.agent"]
         return [
             Part("web", web, server, state.logs / "web.log"),
             Part("dispatcher", dispatcher, server, state.logs / "dispatcher.log"),

@@ -1,16 +1,21 @@
 """Duty 4: ready runs go to workers with a free slot, and to no others."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from tasks_app.dispatch.assign import assign
-from tasks_app.dispatch.gates import next_ready
+from tasks_app.dispatch.assign import assign as duty
+from tasks_app.dispatch.outlook import look
+from tasks_app.dispatch.record import Letter
 from tasks_app.models import TaskRun
 from tests.tasks_app.factories import NOW, a_run, a_task, a_worker, an_active_run
 
 pytestmark = pytest.mark.django_db
+
+
+def assign(now: datetime) -> list[Letter]:
+    return duty(now, look(now).placements).letters
 
 
 def test_a_run_is_assigned_and_its_message_says_all_the_worker_needs():
@@ -118,10 +123,3 @@ def test_many_runs_cost_few_statements(django_assert_max_num_queries):
         a_run(task)
     with django_assert_max_num_queries(8):
         assert len(assign(NOW)) == 300
-
-
-def test_the_next_ready_time_is_known():
-    assert next_ready(NOW) is None
-    a_run(available_at=NOW + timedelta(seconds=9))
-    a_run(available_at=NOW - timedelta(seconds=9))
-    assert next_ready(NOW) == NOW + timedelta(seconds=9)

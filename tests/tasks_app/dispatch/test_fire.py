@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tasks_app.dispatch.fire import BATCH, fire, next_due
+from tasks_app.dispatch.fire import BATCH, fire
 from tasks_app.models import Task, TaskRun
 from tests.tasks_app.factories import NOW, a_task
 
@@ -84,11 +84,3 @@ def test_many_tasks_cost_few_statements(django_assert_max_num_queries):
     # Three for the work, four for savepoints.
     with django_assert_max_num_queries(7):
         assert len(fire(NOW)) == 100
-
-
-def test_the_next_due_time_is_known():
-    assert next_due() is None
-    a_task(next_fire_at=NOW + timedelta(minutes=5))
-    a_task(next_fire_at=NOW + timedelta(minutes=2))
-    a_task(next_fire_at=NOW, status="paused")
-    assert next_due() == NOW + timedelta(minutes=2)

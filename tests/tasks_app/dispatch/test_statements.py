@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tasks_app.dispatch.assign import assign
 from tasks_app.dispatch.fire import fire
+from tasks_app.dispatch.outlook import look
 from tasks_app.dispatch.record import record
 from tasks_app.dispatch.recover import recover
 from tasks_app.models import RunAttempt, RunLog, TaskRun
@@ -36,7 +37,8 @@ def assigning(number: int) -> int:
     task = a_task()
     for _ in range(number):
         a_run(task)
-    cost = statements(lambda: assign(NOW))
+    placements = look(NOW).placements
+    cost = statements(lambda: assign(NOW, placements))
     assert TaskRun.objects.filter(status="assigned").count() == number
     return cost
 

@@ -1,0 +1,54 @@
+"""What there is to do, and when there will be: one look at the database before any duty that may have nothing to do."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.db import connection
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What one look has shown."""
+
+    next_due: datetime | None
+    """The earliest nominal time that has not been fired, due or to come."""
+    next_ready: datetime | None
+    """When the next pending run passes the time gate."""
+    placements: list[str]
+    """The distinct placements of pending runs."""
+
+
+# Placements are found by one index probe each, however many runs there are.
+_LOOK = """
+    WITH RECURSIVE found(placement) AS (
+        SELECT MIN(placement) FROM tasks_app_taskrun WHERE status = 'pending'
+        UNION ALL
+        SELECT (SELECT MIN(run.placement) FROM tasks_app_taskrun AS run
+                WHERE run.status = 'pending' AND run.placement > found.placement)
+        FROM found WHERE found.placement IS NOT NULL
+    )
+    SELECT
+        (SELECT MIN(next_fire_at) FROM tasks_app_task
+         WHERE status = 'active' AND deleted_at IS NULL AND next_fire_at IS NOT NULL),
+        (SELECT MIN(available_at) FROM tasks_app_taskrun WHERE status = 'pending' AND available_at > %s),
+        (SELECT {array}(placement) FROM found WHERE placement IS NOT NULL)
+"""
+_ARRAY = {"postgresql": "json_agg", "sqlite": "json_group_array"}
+
+
+def look(now: datetime) -> Outlook:
+    """One statement, which costs the same however many tasks and runs there are."""
+    with connection.cursor() as cursor:
+        adapted = connection.ops.adapt_datetimefield_value(now)
+        cursor.execute(_LOOK.format(array=_ARRAY[connection.vendor]), [adapted])
+        due, ready, placements = cursor.fetchone()
+    found = json.loads(placements) if isinstance(placements, str) else placements
+    return Outlook(_moment(due), _moment(ready), found or [])
+
+
+def _moment(value: datetime | str | None) -> datetime | None:
+    """SQLite hands out text, in UTC and without saying so."""
+    if isinstance(value, str):
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    return value
