@@ -12,7 +12,7 @@ from tasks_app.sql import claimed, update
 
 logger = logging.getLogger(__name__)
 
-BATCH = 500
+BATCH = 250
 """Tasks per pass, and nominal times per task and pass: an outage is worked off in several passes."""
 GRACE = timedelta(seconds=60)
 """Fires late by no more than this all run. Of older ones only the last runs; the others are recorded as missed."""

@@ -71,7 +71,8 @@ class Dispatcher(Scheduler):
             return
         self._recover(now)
         outlook = look(now)
-        while outlook.next_due and outlook.next_due <= now:
+        if outlook.next_due and outlook.next_due <= now:
+            # One batch, given out before the next: workers begin while more is fired.
             logger.debug("Fired %d runs.", len(fire(now)))
             outlook = look(now)
         self._assign(now, outlook.placements)

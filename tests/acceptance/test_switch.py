@@ -43,7 +43,7 @@ class Services:
 
 
 def test_there_and_back_with_a_thousand_runs_in_flight(make_stack, redis_server, rabbitmq, postgresql, tmp_path):
-    brokers = [address("lists", redis_server.url), rabbitmq.url]
+    brokers = [address("streams", redis_server.url), rabbitmq.url]
     for url in (redis_server.url, rabbitmq.url):
         empty(url)
     stack = make_stack(broker_url=brokers[0], database=postgresql_database(postgresql.url))

@@ -34,6 +34,8 @@ from workers_app.messaging.sender import Sender
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 2.0
+GATHER_SECONDS = 0.01
+"""Reports wait so long for others, as one message with many costs all sides less than many with one."""
 WATCH_SECONDS = 0.2
 HAND_BACK_SECONDS = 15.0
 """What is ended at shutdown has so long to be gone before it is handed back."""
@@ -55,7 +57,7 @@ class Consumer(CeleryConsumer):
         self.clock = DatabaseClock()
         self.incarnation = Incarnation()
         self.receiver = Receiver[ToWorker](broker.seal(), ToWorker)
-        self.reporter = Reporter(self.incarnation.boot, lambda: self.pool.call_in_hub(self._flush))
+        self.reporter = Reporter(self.incarnation.boot, lambda: self.pool.call_in_hub(self._flush_soon))
         self.runner = Runner(self.reporter.add)
         self.attempts = Attempts(self.pool.limit, self._start, self._request, self.reporter.add)
         self._sender: Sender | None = None
@@ -136,6 +138,9 @@ class Consumer(CeleryConsumer):
         if self._sender:
             self._sender.to_dispatchers(heartbeat, self.clock.now)
         self._flush()
+
+    def _flush_soon(self) -> None:
+        self.hub.call_later(GATHER_SECONDS, self._flush)
 
     def _flush(self) -> None:
         self.reporter.flush(self._sender, self.clock.now)

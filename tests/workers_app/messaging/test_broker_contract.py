@@ -238,9 +238,9 @@ def test_noise_put_straight_into_redis_stops_no_dispatcher(mail, broker_server, 
         if broker_kind == "lists":
             client.lpush(protocol.INBOX, garbage)
         else:
-            (stream,) = [key for key in client.keys(f"*{protocol.INBOX}*") if client.type(key) == b"stream"]
-            client.xadd(stream, {"x": garbage})
-            client.xadd(stream, {"m": garbage, "body": garbage, "payload": garbage})
+            for stream in [key for key in client.keys(f"*{protocol.INBOX}*") if client.type(key) == b"stream"]:
+                client.xadd(stream, {"x": garbage})
+                client.xadd(stream, {"m": garbage, "body": garbage, "payload": garbage})
     with sending() as sender, sender.batch():
         sender.to_dispatchers(report(1), time.time())
     got: list[Any] = []
