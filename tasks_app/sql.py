@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from django.db import connection
@@ -14,9 +14,19 @@ from django.db.models.expressions import DatabaseDefault
 
 def given(model: type[Model], columns: list[str], rows: list[dict[str, Any]]) -> tuple[str, str]:
     """A derived table `given` with `columns` (names of `model`'s database columns) and its one parameter."""
-    fields = {str(field.column): field for field in model._meta.concrete_fields}
+    fields = _fields(model)
     payload = [{name: _value(fields[name], row[name]) for name in columns if row[name] is not None} for row in rows]
-    return _TABLES[connection.vendor](columns, fields), json.dumps(payload, default=str)
+    return _table(connection.vendor, model, tuple(columns)), json.dumps(payload, default=str)
+
+
+@cache
+def _fields(model: type[Model]) -> dict[str, Field[Any, Any]]:
+    return {str(field.column): field for field in model._meta.concrete_fields}
+
+
+@cache
+def _table(vendor: str, model: type[Model], columns: tuple[str, ...]) -> str:
+    return _TABLES[vendor](columns, _fields(model))
 
 
 def _value(field: Field[Any, Any], value: Any) -> Any:
@@ -27,12 +37,12 @@ def _value(field: Field[Any, Any], value: Any) -> Any:
     return prepared.isoformat() if hasattr(prepared, "isoformat") else prepared
 
 
-def _postgresql(columns: list[str], fields: dict[str, Field[Any, Any]]) -> str:
+def _postgresql(columns: Sequence[str], fields: dict[str, Field[Any, Any]]) -> str:
     typed = ", ".join(f'"{name}" {fields[name].rel_db_type(connection)}' for name in columns)
     return f"jsonb_to_recordset(%s::jsonb) AS given({typed})"
 
 
-def _sqlite(columns: list[str], fields: dict[str, Field[Any, Any]]) -> str:
+def _sqlite(columns: Sequence[str], fields: dict[str, Field[Any, Any]]) -> str:
     arrows = {name: "->" if isinstance(fields[name], JSONField) else "->>" for name in columns}
     picked = ", ".join(f"value {arrows[name]} '$.{name}' AS \"{name}\"" for name in columns)
     return f"(SELECT {picked} FROM json_each(%s)) AS given"  # noqa: S608 - names of our own columns

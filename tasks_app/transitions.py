@@ -69,10 +69,20 @@ def start(times: Iterable[tuple[UUID, int, datetime]]) -> list[UUID]:
     return _move(rows, ["assigned"])
 
 
+_DECIDING = [
+    *("attempt", "assigned_at", "started_at", "available_at", "failures", "losses", "cancel_requested_at"),
+    *("task__max_attempts", "task__retry_delay_seconds", "task__retry_max_delay_seconds", "worker__gave_up"),
+]
+"""What decides how an attempt ends, and what its record says."""
+
+
 def locked(keys: Iterable[Key]) -> list[TaskRun]:
-    """The active runs among `keys` that are still at that attempt, with their tasks, locked until the commit."""
+    """The active runs among `keys` that are still at that attempt, locked until the commit.
+
+    Of the runs, their tasks and their workers only what decides how an attempt ends is loaded.
+    """
     attempts = dict(keys)
-    runs = TaskRun.objects.filter(pk__in=attempts, status__in=ACTIVE).select_related("task", "worker")
+    runs = TaskRun.objects.filter(pk__in=attempts, status__in=ACTIVE).select_related("task", "worker").only(*_DECIDING)
     found = runs.select_for_update(of=("self",)) if connection.features.has_select_for_update_of else runs
     return [run for run in found if run.attempt == attempts[run.pk]]
 

@@ -1,4 +1,4 @@
-"""Every kind of broker for tests that hold for all of them, a pytest plugin: `any_broker` is one contract, three times."""
+"""Every kind of broker, a pytest plugin: what asks for `any_broker` is one contract, held three times."""
 
 import os
 from collections.abc import Callable

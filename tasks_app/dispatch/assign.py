@@ -77,10 +77,16 @@ def _matching(placement: str, workers: Iterable[WorkerInfo], candidates: dict[in
     ]
 
 
+_NEEDED = ["attempt", "placement", "params", "scheduled_for"] + [
+    f"task__{name}" for name in ("name", "executor", "command", "config", "timeout_seconds", "strategy")
+]
+"""What an assignment says: the rest of run and task stays where it is."""
+
+
 def _claim(now: datetime, placements: list[str], limit: int) -> list[TaskRun]:
     if not placements or not limit:
         return []
-    return list(claimed(ready(now, placements).select_related("task"))[:limit])
+    return list(claimed(ready(now, placements).select_related("task").only(*_NEEDED))[:limit])
 
 
 def _choose(runs: list[TaskRun], offers: dict[str, list[Candidate]], now: datetime) -> list[tuple[TaskRun, int]]:

@@ -30,7 +30,9 @@ def record(messages: list[protocol.ToDispatcher], now: datetime) -> list[Letter]
     reports = [item for message in messages if isinstance(message, protocol.Reports) for item in message.items]
     heartbeats = [message for message in messages if isinstance(message, protocol.Heartbeat)]
     with transaction.atomic():
-        _started([r for r in reports if isinstance(r, protocol.Started)], now)
+        # An attempt that ended since it started is written once: its end knows when it started.
+        over = {r.key for r in reports if isinstance(r, protocol.Finished) and r.seconds is not None}
+        _started([r for r in reports if isinstance(r, protocol.Started) and r.key not in over], now)
         _output([r for r in reports if isinstance(r, protocol.Output)])
         _ended([r for r in reports if isinstance(r, protocol.Finished | protocol.Returned)], now)
         return _leases(heartbeats, now)

@@ -19,7 +19,7 @@ from tasks_app.dispatch.mail import Mail
 from tasks_app.dispatch.outlook import look
 from tasks_app.dispatch.record import record
 from tasks_app.dispatch.recover import recover
-from workers_app.messaging.protocol import Finished, Heartbeat, Hint, Output, Report, Started, ToDispatcher
+from workers_app.messaging.protocol import Finished, Heartbeat, Hint, Output, Report, Reports, Started, ToDispatcher
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +29,10 @@ LISTEN_SECONDS = 3.0
 """Nobody is taken as gone before we have listened for so long: heartbeats come every two seconds."""
 
 
-REST_SECONDS = 0.01
-"""A turn is followed by a rest as long as itself, at most this: what comes meanwhile is done together."""
+GATHER_SECONDS_EACH, GATHER_SECONDS_MOST = 0.0005, 0.05
+"""After a turn messages are gathered, the longer the more it had to record: many cost less together."""
+FIRES = 8
+"""Batches fired in one turn, each given out before the next, so that workers begin while more is fired."""
 
 
 class Dispatcher(Scheduler):
@@ -40,7 +42,7 @@ class Dispatcher(Scheduler):
         self._mail = Mail()
         self._look_at = 0.0
         self._recover_at = 0.0
-        self._rest_until = 0.0
+        self._gather_until = 0.0
         self._busy = False
         self._starved = True
 
@@ -48,10 +50,9 @@ class Dispatcher(Scheduler):
         """One turn of the loop. Returns 0: it has waited already."""
         self._busy = True
         try:
-            self._mail.wait(max(0.0, self._look_at - time.monotonic()), self._rest_until)
-            begun = time.monotonic()
-            self._duties(database_now())
-            self._rest_until = time.monotonic() + min(time.monotonic() - begun, REST_SECONDS)
+            self._mail.wait(max(0.0, self._look_at - time.monotonic()), self._gather_until)
+            recorded = self._duties(database_now())
+            self._gather_until = time.monotonic() + min(recorded * GATHER_SECONDS_EACH, GATHER_SECONDS_MOST)
         except (OperationalError, InterfaceError) as error:
             logger.warning("The database is away: %s", error)
             connection.close()
@@ -61,22 +62,26 @@ class Dispatcher(Scheduler):
             self._busy = False
         return 0.0
 
-    def _duties(self, now: datetime) -> None:
-        """Do what is due, and note when something is due again."""
+    def _duties(self, now: datetime) -> int:
+        """Do what is due, and note when something is due again; return how much there was to record."""
         messages = self._mail.arrived(now)
         letters = self._record(messages, now)
         self._mail.confirm()
         self._mail.send(letters, now)
+        recorded = sum(len(message.items) if isinstance(message, Reports) else 1 for message in messages)
         if time.monotonic() < self._look_at and not any(map(self._may_change_what_is_due, messages)):
-            return
+            return recorded
         self._recover(now)
         outlook = look(now)
-        if outlook.next_due and outlook.next_due <= now:
-            # One batch, given out before the next: workers begin while more is fired.
-            logger.debug("Fired %d runs.", len(fire(now)))
-            outlook = look(now)
         self._assign(now, outlook.placements)
+        for _ in range(FIRES):
+            if not outlook.next_due or outlook.next_due > now:
+                break
+            fire(now)
+            outlook = look(now)
+            self._assign(now, outlook.placements)
         self._look_at = time.monotonic() + _until([outlook.next_due, outlook.next_ready], now)
+        return recorded
 
     def _assign(self, now: datetime, placements: list[str]) -> None:
         """Give out all that can be, and note whether something ready may be left without a slot."""

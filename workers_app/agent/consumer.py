@@ -34,8 +34,6 @@ from workers_app.messaging.sender import Sender
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 2.0
-GATHER_SECONDS = 0.01
-"""Reports wait so long for others, as one message with many costs all sides less than many with one."""
 WATCH_SECONDS = 0.2
 HAND_BACK_SECONDS = 15.0
 """What is ended at shutdown has so long to be gone before it is handed back."""
@@ -140,7 +138,7 @@ class Consumer(CeleryConsumer):
         self._flush()
 
     def _flush_soon(self) -> None:
-        self.hub.call_later(GATHER_SECONDS, self._flush)
+        self.hub.call_later(self.reporter.gather_seconds, self._flush)
 
     def _flush(self) -> None:
         self.reporter.flush(self._sender, self.clock.now)

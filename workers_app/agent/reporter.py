@@ -14,6 +14,9 @@ from workers_app.messaging.sender import Sender
 
 BATCH = 200
 BATCH_BYTES = 512 * 1024
+GATHER_SECONDS = 0.005
+GATHER_SECONDS_EACH, GATHER_SECONDS_MOST = 0.0005, 0.05
+"""Reports wait for others, the longer the more there were lately: one message with many costs all sides less."""
 CONFIRM_SECONDS = 10.0
 """What the broker has not confirmed by then is sent again; coming twice does no harm."""
 
@@ -27,6 +30,7 @@ class Reporter:
         self._waiting: deque[Report] = deque()
         self._unconfirmed: dict[int, tuple[float, list[Report]]] = {}
         self._batches = 0
+        self._lately = 0
         self._awake = False
 
     def add(self, report: Report) -> None:
@@ -36,9 +40,15 @@ class Reporter:
             self._awake = True
             self._wake()
 
+    @property
+    def gather_seconds(self) -> float:
+        """So long a report may wait for others before all are flushed."""
+        return min(GATHER_SECONDS + GATHER_SECONDS_EACH * self._lately, GATHER_SECONDS_MOST)
+
     def flush(self, sender: Sender | None, now: float | None) -> None:
         """Send all that waits. Raises the connection's errors; then what was not sent stays."""
         self._awake = False
+        self._lately = len(self._waiting)
         self._take_back(time.monotonic() - CONFIRM_SECONDS)
         while self._waiting and sender:
             batch = list(self._next_batch())
