@@ -22,6 +22,8 @@ from workers_app.balance import STRATEGIES
 from workers_app.models import WorkerInfo
 
 ACTIVE = ("assigned", "running")
+CONFIG_BYTES = 512 * 1024
+"""An assignment travels in one message, and a worker refuses one that is too large."""
 FINAL = ("succeeded", "failed", "skipped", "cancelled")
 
 
@@ -124,6 +126,8 @@ class Task(models.Model):
             executors.spec(self.executor).check(self.command, self.config)
         except executors.ConfigError as error:
             problems[error.field] = error.message
+        if len(json.dumps(self.config)) > CONFIG_BYTES:
+            problems["config"] = f"At most {CONFIG_BYTES // 1024} KiB as JSON. Let the task fetch what is larger."
         try:
             schedule.parse(self.schedule, self.timezone)
         except schedule.ScheduleError as error:

@@ -1,10 +1,13 @@
 """Duty 4: give ready runs to workers that have a free slot for them."""
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
+import msgspec
 from django.db import transaction
 from django.db.models import Count
 
@@ -15,10 +18,12 @@ from tasks_app.models import ACTIVE, Task, TaskRun
 from tasks_app.sql import claimed
 from workers_app import registry
 from workers_app.balance import Candidate, choose
-from workers_app.messaging.protocol import Assignment, AttemptKey
+from workers_app.messaging.protocol import Assignment, Assignments, AttemptKey
 from workers_app.models import WorkerInfo
 
 BATCH = 500
+LETTER_BYTES = 256 * 1024
+"""A letter that has grown to this is sent, and the next one begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,8 @@ class Assigned:
 
     letters: list[Letter]
     """To be sent now that it is committed."""
+    number: int
+    """Of the runs in them."""
     starved: bool
     """Ready runs may be left, for want of a free slot."""
 
@@ -34,7 +41,7 @@ class Assigned:
 def assign(now: datetime, placements: list[str]) -> Assigned:
     """Commit the assignments of one batch; `placements` are those of pending runs."""
     if not placements:
-        return Assigned([], starved=False)
+        return Assigned([], number=0, starved=False)
     with transaction.atomic():
         workers = list(claimed(registry.available(now)))
         candidates = _candidates(workers)
@@ -46,8 +53,12 @@ def assign(now: datetime, placements: list[str]) -> Assigned:
         by_id = {worker.pk: worker for worker in workers}
         used = {worker for _, worker in choices}
         WorkerInfo.objects.filter(pk__in=used).update(last_assigned_at=now)
-    letters: list[Letter] = [(by_id[worker].boot_id, _assignment(run)) for run, worker in choices if run.pk in moved]
-    return Assigned(letters, starved=len(runs) == limit or len(choices) < len(runs) or not all(offers.values()))
+    given = [(by_id[worker].boot_id, _assignment(run)) for run, worker in choices if run.pk in moved]
+    return Assigned(
+        list(_letters(given)),
+        number=len(given),
+        starved=len(runs) == limit or len(choices) < len(runs) or not all(offers.values()),
+    )
 
 
 def _candidates(workers: Iterable[WorkerInfo]) -> dict[int, Candidate]:
@@ -101,6 +112,20 @@ def _choose(runs: list[TaskRun], offers: dict[str, list[Candidate]], now: dateti
             worker.last_assigned = turn
             choices.append((run, worker.id))
     return choices
+
+
+def _letters(given: list[tuple[UUID, Assignment]]) -> Iterator[Letter]:
+    """For each worker as few letters as possible: one costs about as much as what it says."""
+    open_letters: dict[UUID, list[Assignment]] = {}
+    sizes: Counter[UUID] = Counter()
+    for boot, assignment in given:
+        open_letters.setdefault(boot, []).append(assignment)
+        sizes[boot] += len(msgspec.msgpack.encode(assignment))
+        if sizes[boot] > LETTER_BYTES:
+            yield boot, Assignments(open_letters.pop(boot))
+            del sizes[boot]
+    for boot, items in open_letters.items():
+        yield boot, Assignments(items)
 
 
 def _assignment(run: TaskRun) -> Assignment:

@@ -87,7 +87,7 @@ class Dispatcher(Scheduler):
         """Give out all that can be, and note whether something ready may be left without a slot."""
         assigned = assign(now, placements)
         self._mail.send(assigned.letters, now)
-        while len(assigned.letters) == BATCH:
+        while assigned.number == BATCH:
             assigned = assign(now, placements)
             self._mail.send(assigned.letters, now)
         self._starved = assigned.starved

@@ -15,7 +15,7 @@ from kombu import Connection, Consumer, Producer, Queue
 from tests.acceptance.harness import Stack
 from tests.conftest import wait_until
 from workers_app.messaging import broker, envelope, protocol
-from workers_app.messaging.protocol import Assignment, AttemptKey, Cancel, Lease
+from workers_app.messaging.protocol import Assignment, Assignments, AttemptKey, Cancel, Lease
 from workers_app.messaging.sealing import CONTENT_TYPE, Seal, new_key
 
 pytestmark = pytest.mark.acceptance
@@ -74,7 +74,7 @@ def test_nothing_forged_runs_and_nobody_stops(intruder: Intruder, tmp_path: Path
     key = AttemptKey(uuid4(), 1)
     forged = Assignment(key, "nightly", "shell", f"touch {mark}", {}, {}, "2030-01-01T00:00:00+00:00", None)
     wrong = Seal([new_key()])
-    for message in (forged, Cancel([key]), Lease(1, 0.0, [], [], time.time())):
+    for message in (Assignments([forged]), Cancel([key]), Lease(1, 0.0, [], [], time.time())):
         intruder.send_sealed(envelope.wrap(wrong, message, intruder.boot, time.time()))
     for serializer in ("json", "pickle", "yaml"):
         intruder.send({"task": "nightly", "args": [f"touch {mark}"]}, serializer=serializer)

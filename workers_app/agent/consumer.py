@@ -27,7 +27,7 @@ from workers_app.agent.runner import Runner, cancelled
 from workers_app.messaging import broker, protocol
 from workers_app.messaging.dropped import MALFORMED, drop
 from workers_app.messaging.envelope import Receiver
-from workers_app.messaging.protocol import Assignment, Cancel, Finished, Lease, ToWorker, worker_queue
+from workers_app.messaging.protocol import Assignment, Assignments, Cancel, Finished, Lease, ToWorker, worker_queue
 from workers_app.messaging.sealing import SealError
 from workers_app.messaging.sender import Sender
 
@@ -92,8 +92,9 @@ class Consumer(CeleryConsumer):
 
     def _handle(self, message: ToWorker) -> None:
         match message:
-            case Assignment():
-                self._take(message)
+            case Assignments():
+                for assignment in message.items:
+                    self._take(assignment)
             case Lease():
                 self._renew(message)
             case Cancel():

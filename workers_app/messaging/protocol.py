@@ -42,7 +42,7 @@ class Hint(Message, frozen=True, tag="hint"):
 # Dispatcher → worker
 
 
-class Assignment(Message, frozen=True, tag="assignment"):
+class Assignment(msgspec.Struct, frozen=True, array_like=True):
     """Start this attempt."""
 
     key: AttemptKey
@@ -53,6 +53,12 @@ class Assignment(Message, frozen=True, tag="assignment"):
     params: dict[str, Any]
     scheduled_for: str
     timeout: float | None
+
+
+class Assignments(Message, frozen=True, tag="assignments"):
+    """Start these attempts."""
+
+    items: list[Assignment]
 
 
 class Lease(Message, frozen=True, tag="lease"):
@@ -151,5 +157,5 @@ class Foreign(Message, frozen=True, tag="celery"):
     body: Any
 
 
-ToWorker = Assignment | Lease | Cancel
+ToWorker = Assignments | Lease | Cancel
 ToDispatcher = Reports | Heartbeat | Hint

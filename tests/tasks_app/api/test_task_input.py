@@ -143,3 +143,9 @@ def test_what_the_server_sets_is_not_taken_from_the_request(api):
     assert answer.status_code == 201
     assert answer.json()["id"] != 999_999
     assert not answer.json()["created_at"].startswith("2000")
+
+
+def test_a_config_that_no_message_could_carry(quiet):
+    body = {"name": "t", "executor": "http", "command": "http://localhost/", "config": {"body": "x" * 600_000}}
+    error = refused(quiet.post(TASKS, body), 400, "config")
+    assert "512 KiB" in error["fields"]["config"][0]

@@ -2,20 +2,23 @@
 
 from collections import Counter
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from tasks_app.dispatch.assign import assign as duty
 from tasks_app.dispatch.outlook import look
-from tasks_app.dispatch.record import Letter
 from tasks_app.models import TaskRun
 from tests.tasks_app.factories import NOW, a_run, a_task, a_worker, an_active_run
+from workers_app.messaging.protocol import Assignment
 
 pytestmark = pytest.mark.django_db
 
 
-def assign(now: datetime) -> list[Letter]:
-    return duty(now, look(now).placements).letters
+def assign(now: datetime) -> list[tuple[UUID, Assignment]]:
+    """Each assignment with the boot id of its worker."""
+    letters = duty(now, look(now).placements).letters
+    return [(boot, item) for boot, message in letters for item in message.items]
 
 
 def test_a_run_is_assigned_and_its_message_says_all_the_worker_needs():
@@ -123,3 +126,15 @@ def test_many_runs_cost_few_statements(django_assert_max_num_queries):
         a_run(task)
     with django_assert_max_num_queries(8):
         assert len(assign(NOW)) == 300
+
+
+def test_a_worker_gets_all_in_one_letter_unless_it_would_grow_too_large():
+    small, large = a_worker(labels={"size": "s"}, max_tasks=200), a_worker(labels={"size": "l"}, max_tasks=200)
+    for worker, command in ((small, "true"), (large, "#" + "x" * 60_000)):
+        task = a_task(worker_labels=worker.labels, command=command)
+        for _ in range(60):
+            a_run(task)
+    letters = duty(NOW, look(NOW).placements).letters
+    numbers = [(boot, len(message.items)) for boot, message in letters]
+    assert sorted(count for boot, count in numbers if boot == small.boot_id) == [60]
+    assert sorted(count for boot, count in numbers if boot == large.boot_id) == [5] * 12

@@ -17,6 +17,7 @@ from workers_app.messaging.dropped import dropped
 from workers_app.messaging.envelope import ANYBODY, MAX_BYTES, Memory, Receiver, wrap
 from workers_app.messaging.protocol import (
     Assignment,
+    Assignments,
     AttemptKey,
     Cancel,
     Foreign,
@@ -32,7 +33,9 @@ KEY = new_key()
 SEAL = Seal([KEY])
 BOOT = uuid4()
 NOW = 2_000_000_000.0
-ASSIGNMENT = Assignment(AttemptKey(uuid4(), 1), "nightly", "shell", "echo secret", {}, {"password": "1"}, "", None)
+ASSIGNMENT = Assignments(
+    [Assignment(AttemptKey(uuid4(), 1), "nightly", "shell", "echo secret", {}, {"password": "1"}, "", None)]
+)
 
 
 def delivery(body: Any, **fields: Any) -> Delivery:
@@ -83,7 +86,7 @@ BOMB = os.urandom(10 * 1024 * 1024)
         ("wrong_recipient", lambda: delivery(sealed(recipient=uuid4()))),
         ("wrong_recipient", lambda: delivery(sealed(recipient=envelope.DISPATCHERS))),
         ("wrong_recipient", lambda: delivery(sealed(recipient=ANYBODY))),
-        ("expired", lambda: delivery(sealed(now=NOW - Assignment.fresh_seconds - 1))),
+        ("expired", lambda: delivery(sealed(now=NOW - Assignments.fresh_seconds - 1))),
         ("not_understood", lambda: delivery(sealed(message=Hint()))),
         ("not_understood", lambda: delivery(sealed(message=Foreign({"method": "shutdown"})))),
         ("not_understood", lambda: delivery(SEAL.seal(b"\x91" * 100_000))),
