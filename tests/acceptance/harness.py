@@ -152,6 +152,10 @@ class Stack:
         argv = [*CELERY, "-A", "scheduler_project", *words]
         return subprocess.run(argv, env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False)
 
+    def pings(self) -> bool:
+        """A worker answers Celery's own remote control."""
+        return "pong" in self.celery("inspect", "ping", "--timeout", "1").stdout
+
     def _online(self) -> set[int]:
         return {w["pid"] for w in self.get("workers/")["results"] if w["status"] in ("online", "busy")}
 
