@@ -56,7 +56,8 @@ def steps(stack: str, first: bool, only: Collection[str], size: Size) -> list[St
     wanted = set(only) - {"floor", "streams", "throughput"} if first else set()
     if "throughput" in only:
         # The baseline's rounds take turns with ours, so they bring the shell's figure, too.
-        wanted |= {"http"} if "baseline" in wanted else {"http", "shell"}
+        wanted |= set() if "baseline" in wanted else {"shell"}
+        wanted |= {"http"} if first or size.name == "full" else set()
     return [Step(name, stack, seconds(name, size)) for name in MEASURES if name in wanted]
 
 
@@ -73,5 +74,5 @@ def seconds(measure: str, size: Size) -> float:
         "latency": 6 + (size.latency_rounds + 1) * (size.latency_seconds + 1),
         "cron": 16 + 10 * size.cron_fires,
         "concurrency": sum(7 + number / 150 for number in size.at_once),
-        "streams": 5 + size.stream_rounds * size.stream_tasks / 500,
+        "streams": size.stream_rounds * len(size.stream_prefetches) * (7 + size.stream_tasks / 500),
     }[measure]

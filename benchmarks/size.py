@@ -29,6 +29,7 @@ class Size:
     floor_seconds: float
     stream_tasks: int
     stream_rounds: int
+    stream_prefetches: tuple[str, ...]
     matrix: dict[str, tuple[str, ...]]
     """Database → the brokers it is measured with, the one we expect most of first."""
 
@@ -52,6 +53,7 @@ FULL = Size(
     floor_seconds=2.0,
     stream_tasks=10_000,
     stream_rounds=5,
+    stream_prefetches=("default", "tuned"),
     matrix={
         "postgresql": ("redis-streams", "redis-lists", "rabbitmq"),
         "sqlite": ("valkey-streams", "valkey-lists", "rabbitmq"),
@@ -72,10 +74,11 @@ QUICK = Size(
     cron_tasks=1_000,
     cron_fires=1,
     at_once=(1_000,),
-    idle_seconds=3.0,
-    floor_seconds=0.5,
+    idle_seconds=1.0,
+    floor_seconds=0.2,
     stream_tasks=1_000,
-    stream_rounds=2,
+    stream_rounds=1,
+    stream_prefetches=("default",),
     matrix={"postgresql": ("redis-streams", "rabbitmq"), "sqlite": ("valkey-streams",)},
 )
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ PREFETCH = {"default": 4, "tuned": 64}
 """Celery's `worker_prefetch_multiplier`."""
 SCHEMES = {"lists": "redis", "streams": "redis+stream"}
 SECONDS = 120.0
-FEWEST = 4_000
+FEWEST = 2_000
 """With fewer tasks there would be too few ticks of the CPU clock to count."""
 FILL = """
 import sys
@@ -38,15 +38,15 @@ with app.producer_pool.acquire() as producer, producer.batch():
 """
 
 
-def compare(url: str, tasks: int, rounds: int) -> dict[str, Any]:
-    """Milliseconds of worker CPU per task, by transport and prefetch; `ratio` is the worse of both prefetches."""
+def compare(url: str, tasks: int, rounds: int, prefetches: Collection[str] = tuple(PREFETCH)) -> dict[str, Any]:
+    """Milliseconds of worker CPU per task, by transport and prefetch; `ratio` is the worst of the prefetches."""
     tasks = max(tasks, FEWEST)
-    found: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in PREFETCH} for kind in SCHEMES}
-    for name, prefetch in PREFETCH.items():
+    found: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in prefetches} for kind in SCHEMES}
+    for name in prefetches:
         for _ in range(rounds):
             for kind in SCHEMES:
-                found[kind][name].append(_measure(url, kind, tasks, prefetch))
-    pairs = {name: zip(found["streams"][name], found["lists"][name], strict=True) for name in PREFETCH}
+                found[kind][name].append(_measure(url, kind, tasks, PREFETCH[name]))
+    pairs = {name: zip(found["streams"][name], found["lists"][name], strict=True) for name in prefetches}
     ratios = {name: _spread([streams / lists for streams, lists in pair]) for name, pair in pairs.items()}
     return {
         "lists_ms": {name: _spread(values) for name, values in found["lists"].items()},

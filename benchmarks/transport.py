@@ -15,5 +15,7 @@ def measure(size: Size) -> dict[str, Any]:
         compare = import_module("benchmarks.streams").compare  # it needs the transport
     except (ImportError, AttributeError) as error:
         raise servers.Missing(str(error)) from error
-    found: dict[str, Any] = compare(servers.address("redis"), size.stream_tasks, size.stream_rounds)
+    found: dict[str, Any] = compare(
+        servers.address("redis"), size.stream_tasks, size.stream_rounds, size.stream_prefetches
+    )
     return found
