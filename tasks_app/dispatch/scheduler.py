@@ -29,7 +29,7 @@ LISTEN_SECONDS = 3.0
 """Nobody is taken as gone before we have listened for so long: heartbeats come every two seconds."""
 
 
-GATHER_SECONDS_EACH, GATHER_SECONDS_MOST = 0.0005, 0.05
+GATHER_SECONDS, GATHER_SECONDS_EACH, GATHER_SECONDS_MOST = 0.005, 0.0005, 0.05
 """After a turn messages are gathered, the longer the more it had to record: many cost less together."""
 FIRES = 8
 """Batches fired in one turn, each given out before the next, so that workers begin while more is fired."""
@@ -52,7 +52,8 @@ class Dispatcher(Scheduler):
         try:
             self._mail.wait(max(0.0, self._look_at - time.monotonic()), self._gather_until)
             recorded = self._duties(database_now())
-            self._gather_until = time.monotonic() + min(recorded * GATHER_SECONDS_EACH, GATHER_SECONDS_MOST)
+            gather = GATHER_SECONDS + recorded * GATHER_SECONDS_EACH if recorded else 0.0
+            self._gather_until = time.monotonic() + min(gather, GATHER_SECONDS_MOST)
         except (OperationalError, InterfaceError) as error:
             logger.warning("The database is away: %s", error)
             connection.close()
