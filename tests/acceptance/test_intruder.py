@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -39,19 +39,23 @@ class Intruder:
     def send_sealed(self, body: bytes) -> None:
         self.send(body, content_type=CONTENT_TYPE, content_encoding="binary")
 
-    def steal(self, queue: Queue, number: int) -> list[bytes]:
-        """Take messages from a queue, beside the one who should get them."""
+    def steal(self, queue: Queue, number: int, owner: Any, provoke: Callable[[], Any] = lambda: None) -> list[bytes]:
+        """Take messages from a queue while the process that should get them stands still."""
         stolen: list[bytes] = []
 
         def look() -> bool:
+            provoke()
             with suppress(TimeoutError):
-                self.connection.drain_events(timeout=1)
+                self.connection.drain_events(timeout=0.3)
             return len(stolen) >= number
+
+        owner.send_signal(signal.SIGSTOP)
 
         with Consumer(
             self.connection.channel(), [queue], no_ack=True, on_message=lambda each: stolen.append(each.body)
         ):
-            wait_until(look, 20, "messages are stolen")
+            wait_until(look, 8, "messages are stolen")
+        owner.send_signal(signal.SIGCONT)
         return stolen
 
     def dropped(self, reason: str) -> bool:
@@ -97,10 +101,12 @@ def test_a_stolen_message_shows_nothing_and_its_replay_starts_nothing(intruder: 
     (worker,) = [p for p in stack.processes if "worker" in p.args]
     command = f"echo $SCHEDULER_RUN_ID $SCHEDULER_ATTEMPT $SCHEDULER_PARAM_TOKEN >> {ledger}"
     task = stack.task(command, name="nightly-report", config={"env": {"PASSWORD": "hunter2"}})
-    worker.send_signal(signal.SIGSTOP)
-    stack.post("runs/bulk/", [{"task": task, "params": {"token": "swordfish"}}] * 10)
-    stolen = intruder.steal(broker.worker_queue(UUID(intruder.boot)), 3)
-    worker.send_signal(signal.SIGCONT)
+    runs: list[str] = []
+
+    def trigger() -> None:
+        runs.append(stack.post(f"tasks/{task}/run/", {"params": {"token": "swordfish"}})["id"])
+
+    stolen = intruder.steal(broker.worker_queue(UUID(intruder.boot)), 2, worker, trigger)
     for body in stolen:
         for word in ("echo", "nightly", "hunter2", "swordfish", "PASSWORD", "shell", intruder.boot):
             assert word.encode() not in body
@@ -112,13 +118,14 @@ def test_a_stolen_message_shows_nothing_and_its_replay_starts_nothing(intruder: 
         intruder.send_sealed(body)
     stack.wait_for(stack.run(stack.task("true", name="after")))
     lines = ledger.read_text().splitlines()
-    assert len(lines) == len(set(lines)) == 10
+    assert len(lines) == len(set(lines)) == len(runs)
 
 
 def test_a_message_for_the_dispatchers_or_for_another_worker_starts_nothing(intruder: Intruder):
     """Moved from one queue to another, which needs no key."""
     stack = intruder.stack
-    (heartbeat,) = intruder.steal(broker.inbox(), 1)
+    (dispatcher,) = [p for p in stack.processes if "beat" in p.args]
+    heartbeat = intruder.steal(broker.inbox(), 1, dispatcher)[0]
     intruder.send_sealed(heartbeat)
     wait_until(lambda: intruder.dropped("not_understood") or intruder.dropped("wrong_recipient"), 10, "it is dropped")
     intruder.producer.publish(heartbeat, routing_key=protocol.INBOX, content_type=CONTENT_TYPE)
