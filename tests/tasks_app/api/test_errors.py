@@ -4,6 +4,7 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
+from tasks_app import actions
 from tasks_app.api import runs, tasks
 from tasks_app.clock import database_now
 from tests.tasks_app.api.conftest import RUNS, TASK, TASKS, WORKERS, refused, rows
@@ -26,9 +27,10 @@ def test_elsewhere_it_is_a_page(client):
 
 @pytest.mark.parametrize("fault", [RuntimeError("secret detail"), OperationalError("secret detail"), KeyError("pk")])
 def test_a_fault_of_the_server(quiet, task, monkeypatch, fault):
-    def fail() -> None:
+    def fail(*_: object) -> None:
         raise fault
 
+    monkeypatch.setattr(actions, "trigger", fail)
     monkeypatch.setattr(tasks, "database_now", fail)
     monkeypatch.setattr(runs, "database_now", fail)
     before = rows()
