@@ -13,6 +13,8 @@ from benchmarks.size import Size
 from benchmarks.stack import Failed, Stack, wait_until
 
 POLL_SECONDS = 0.05
+SLOTS = 500
+"""Of each worker: with the default of 100 they wait for work as long as their reports are gathered."""
 
 
 class Runs:
@@ -52,13 +54,13 @@ def shell(stack: Stack, size: Size, tell: Callable[[str], None]) -> dict[str, An
 
 def shell_runs(stack: Stack, size: Size) -> Runs:
     """Workers that are up, and the contestant that uses them."""
-    stack.workers(size.workers)
+    stack.workers(size.workers, max_tasks=SLOTS)
     return Runs(stack, "shell", "shell", "true", size.runs)
 
 
 def http(stack: Stack, size: Size, tell: Callable[[str], None]) -> dict[str, Any]:
     """Calls to a server on this machine, whose own CPU time is not counted."""
-    stack.workers(size.workers)
+    stack.workers(size.workers, max_tasks=SLOTS)
     with target() as url:
         runs = Runs(stack, "http", "http", url, size.http_runs)
         rounds = contest.alternate([runs], size.http_rounds, size.warm_up, tell)
