@@ -30,11 +30,16 @@ def returned(run: TaskRun, reason: str, now: datetime) -> Ending:
     return _again(run, reason, "The worker gave the attempt back.", now)
 
 
-def lost(run: TaskRun, now: datetime) -> Ending:
-    """The worker is gone, and its lease with it. One that gave up was not killed by what it ran."""
+def lost(run: TaskRun, now: datetime, *, blame: bool = True) -> Ending:
+    """The worker is gone, and its lease with it. One that gave up was not killed by what it ran.
+
+    Without `blame` nothing is held against the run: it is not known that the worker died.
+    """
     if run.worker and run.worker.gave_up:
         return _again(run, "lease_ended", "The worker could not renew its lease and ended this attempt.", now)
     error = "The worker was lost while it had this attempt."
+    if not blame:
+        return _again(run, "worker_lost", f"{error} The broker or the database was away then.", now)
     if run.losses + 1 >= MAX_LOSSES:
         error = f"{error} That happened {MAX_LOSSES} times, so the run is not started again."
         return Ending(run, "failed", "worker_lost", error=error, losses=1)

@@ -13,11 +13,15 @@ from workers_app.models import WorkerInfo
 BATCH = 500
 
 
-def recover(now: datetime) -> tuple[list[WorkerInfo], list[TaskRun]]:
-    """Return the workers now taken as offline, and the runs whose attempt was lost with a worker."""
+def recover(now: datetime, *, blame: bool = True) -> tuple[list[WorkerInfo], list[TaskRun]]:
+    """Return the workers now taken as offline, and the runs whose attempt was lost with a worker.
+
+    With `blame` a run counts it as a loss. Whoever has not listened for as long as a lease lasts cannot know
+    whether the worker died, or just was not heard.
+    """
     with transaction.atomic():
         gone = registry.expire(now)
         lost = TaskRun.objects.filter(status__in=ACTIVE, worker__status="offline").values_list("pk", "attempt")
         runs = transitions.locked(list(lost[:BATCH]))
-        transitions.end([decide.lost(run, now) for run in runs], now)
+        transitions.end([decide.lost(run, now, blame=blame) for run in runs], now)
     return gone, runs

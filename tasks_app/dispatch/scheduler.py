@@ -17,7 +17,7 @@ from tasks_app.dispatch.assign import BATCH, assign
 from tasks_app.dispatch.fire import fire
 from tasks_app.dispatch.mail import Mail
 from tasks_app.dispatch.outlook import look
-from tasks_app.dispatch.record import record
+from tasks_app.dispatch.record import LEASE_SECONDS, record
 from tasks_app.dispatch.recover import recover
 from workers_app.messaging.protocol import Finished, Heartbeat, Hint, Output, Report, Reports, Started, ToDispatcher
 
@@ -27,7 +27,6 @@ POLL_SECONDS = 1.0
 """A lost hint, and whatever else nobody tells us, costs at most this."""
 LISTEN_SECONDS = 3.0
 """Nobody is taken as gone before we have listened for so long: heartbeats come every two seconds."""
-
 
 GATHER_SECONDS, GATHER_SECONDS_EACH, GATHER_SECONDS_MOST = 0.005, 0.0005, 0.05
 """After a turn messages are gathered, the longer the more it had to record: many cost less together."""
@@ -116,10 +115,11 @@ class Dispatcher(Scheduler):
         )
 
     def _recover(self, now: datetime) -> None:
-        if time.monotonic() < max(self._recover_at, self._mail.since + LISTEN_SECONDS):
+        heard = time.monotonic() - self._mail.since
+        if heard < LISTEN_SECONDS or time.monotonic() < self._recover_at:
             return
         self._recover_at = time.monotonic() + POLL_SECONDS
-        gone, lost = recover(now)
+        gone, lost = recover(now, blame=heard > LEASE_SECONDS)
         for worker in gone:
             logger.warning("Worker %s (%s) is gone.", worker.name, worker.boot_id)
         for run in lost:

@@ -6,13 +6,14 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from celery.exceptions import WorkerShutdown
 from celery.worker import control, state
 from celery.worker.consumer import Consumer as CeleryConsumer
 from celery.worker.loops import asynloop
-from kombu import Exchange, Queue
+from kombu import Connection, Exchange, Queue
 from kombu.message import Message as Delivery
 
 import executors
@@ -34,6 +35,9 @@ from workers_app.messaging.sender import Sender
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 2.0
+RETRY_SECONDS, RETRY_SECONDS_MOST = 0.2, 1.0
+"""The first and the longest wait before the broker is tried again. A lease is short, and Celery would wait for ever
+longer, up to half a minute."""
 WATCH_SECONDS = 0.2
 HAND_BACK_SECONDS = 15.0
 """What is ended at shutdown has so long to be gone before it is handed back."""
@@ -61,6 +65,17 @@ class Consumer(CeleryConsumer):
         self._sender: Sender | None = None
         self._own_queue()
         self._lease_watch = asyncio.run_coroutine_threadsafe(self._watch_lease(), self.pool.loop)
+
+    def ensure_connected(self, conn: Connection) -> Connection:
+        """Try until the broker is there, or this worker is told to stop."""
+        away = partial(logger.warning, "The broker is away: %s. Trying again in %g s.")
+        return conn.ensure_connection(
+            away,
+            interval_start=RETRY_SECONDS,
+            interval_step=RETRY_SECONDS,
+            interval_max=RETRY_SECONDS_MOST,
+            callback=state.maybe_shutdown,
+        )
 
     # Messages in
 

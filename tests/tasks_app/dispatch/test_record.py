@@ -214,6 +214,14 @@ def test_a_run_that_loses_worker_after_worker_is_stopped():
     assert "not started again" in run.error
 
 
+def test_a_loss_that_may_be_our_own_deafness_is_not_held_against_the_run():
+    run = an_active_run(a_worker(lease_until=NOW - timedelta(seconds=1)), losses=MAX_LOSSES - 1)
+    recover(NOW, blame=False)
+    run.refresh_from_db()
+    assert (run.status, run.reason, run.attempt, run.losses) == ("pending", "worker_lost", 2, MAX_LOSSES - 1)
+    assert "was away" in run.error
+
+
 def test_a_worker_that_gave_up_its_lease_killed_no_run_and_was_killed_by_none():
     old = a_worker(name="new")
     runs = [an_active_run(old, losses=MAX_LOSSES - 1), an_active_run(old, status="assigned")]
