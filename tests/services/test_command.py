@@ -44,7 +44,8 @@ def call(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
         if target.exists() and not (programs / name).exists():
             (programs / name).symlink_to(target)
     environment = os.environ | {"PATH": str(programs), "SERVICES_DIR": str(folder), "SERVICES_INSTALL": "0"}
-    argv = [sys.executable, "-m", "services", *arguments]
+    # Whoever runs the tests in the background may ignore SIGINT, and what ignores it cannot trap it either.
+    argv = ["/usr/bin/env", "--default-signal", sys.executable, "-m", "services", *arguments]
     return subprocess.Popen(
         argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, start_new_session=True,
