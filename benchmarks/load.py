@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import deque
 from urllib.parse import urlsplit
 
 import msgspec
@@ -95,7 +96,8 @@ class Sender:
         head = f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nAuthorization: Api-Key {load.key}\r\n"
         head += f"Content-Type: application/json\r\nContent-Length: {len(load.body)}\r\n\r\n"
         self._message = (head + load.body).encode()
-        self._free: list[Connection] = []
+        # The one longest unused goes first: the server hangs up on those that are not used for some seconds.
+        self._free: deque[Connection] = deque()
         self._places = asyncio.Semaphore(MOST_CONNECTIONS)
         self.requests: list[Request] = []
         self.connections = 0
@@ -110,13 +112,18 @@ class Sender:
 
     async def _send(self, scheduled: float) -> None:
         async with self._places:
-            connection = self._free.pop() if self._free else await self._connect()
+            connection = await self._connection()
             sent = time.time()
             answer = await connection.request(self._message)
             self.requests.append(Request(scheduled, sent, time.time(), answer.decode()))
             self._free.append(connection)
 
-    async def _connect(self) -> Connection:
+    async def _connection(self) -> Connection:
+        """One that is free and still open, or a new one."""
+        while self._free:
+            connection = self._free.popleft()
+            if not connection.transport.is_closing():
+                return connection
         self.connections += 1
         _, connection = await asyncio.get_running_loop().create_connection(Connection, *self._address)
         return connection
