@@ -4,7 +4,7 @@ import hashlib
 import secrets
 
 from django.conf import settings
-from django.core.validators import RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 
@@ -20,6 +20,19 @@ class Namespace(models.Model):
         validators=[RegexValidator(NAMESPACE_NAME, "Use small letters, digits and hyphens, at most 63.")],
     )
     description = models.TextField(blank=True, default="")
+    max_pending = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="At most so many of its runs may be pending; more triggers are refused. Empty: no limit.",
+    )
+    max_triggers_per_minute = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="At most so many runs may be triggered in a minute, counted by each web process for itself. "
+        "Empty: no limit.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -7,10 +7,10 @@ from functools import cache
 from importlib.metadata import entry_points
 from pkgutil import resolve_name
 
-from executors.base import ConfigError, Executor, Spec
+from executors.base import ConfigError, Executor, Spec, Unable
 from executors.specs import HTTP, SHELL
 
-__all__ = ["ConfigError", "Executor", "Spec", "load", "spec", "specs"]
+__all__ = ["ConfigError", "Executor", "Spec", "Unable", "load", "spec", "specs"]
 
 BUILT_IN = (SHELL, HTTP)
 

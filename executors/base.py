@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -25,6 +25,13 @@ class ConfigError(ValueError):
         super().__init__(message)
         self.field = field
         self.message = message
+
+
+class Unable(Exception):
+    """This worker cannot start the attempt now, whatever the task asks for, and nothing of it has begun.
+
+    The text is a sentence for the operator; the attempt goes to another worker.
+    """
 
 
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -52,6 +59,8 @@ class Context(msgspec.Struct, frozen=True):
     """Nominal time, ISO 8601 in UTC."""
     log: Callable[[bytes], None]
     """Takes output as it comes, in any chunks; never blocks, never raises, bounds what it keeps."""
+    worker: str = ""
+    """The name of the worker that carries it out."""
     trace: dict[str, str] = {}
     """W3C trace headers (`traceparent`, `tracestate`) to pass on; may be empty."""
 
@@ -71,8 +80,16 @@ class Executor(Protocol):
         """Release it, ending whatever still runs."""
 
     async def run(self, context: Context) -> Outcome:
-        """Carry out one attempt. What goes wrong in it is an `Outcome`, not an exception."""
+        """Carry out one attempt. What goes wrong in it is an `Outcome`, not an exception, unless it is `Unable`."""
         ...
+
+
+@runtime_checkable
+class Leased(Protocol):
+    """An executor whose work goes on while the worker's own process stands still: it must know the lease, too."""
+
+    def renew(self, seconds: float) -> None:
+        """The worker may act for so long from now. What runs beyond that without another word must end by itself."""
 
 
 class Spec(msgspec.Struct, frozen=True):

@@ -29,7 +29,7 @@ class Shell:
         return self._keeper.pid if self._keeper else None
 
     async def start(self) -> None:
-        """Start the helper process; raises `CommandError`."""
+        """Start the helper process; raises `Unable`."""
         self._keeper = self._keeper or KeeperClient()
         await self._keeper.start()
 
@@ -38,6 +38,11 @@ class Shell:
         if self._keeper:
             await self._keeper.close()
             self._keeper = None
+
+    def renew(self, seconds: float) -> None:
+        """Commands end by themselves unless this is said again within so many seconds, even if we stand still."""
+        if self._keeper:
+            self._keeper.renew(seconds)
 
     async def run(self, context: Context) -> Outcome:
         """Run the command; its output goes to `context.log`, both streams in the order they were written."""
@@ -70,6 +75,7 @@ def _variables(context: Context) -> dict[str, str]:
         "SCHEDULER_RUN_ID": context.run_id,
         "SCHEDULER_ATTEMPT": str(context.attempt),
         "SCHEDULER_TASK": context.task,
+        "SCHEDULER_WORKER": context.worker,
         "SCHEDULER_SCHEDULED_FOR": context.scheduled_for,
         "SCHEDULER_PARAMS": msgspec.json.encode(context.params).decode(),
     }

@@ -5,45 +5,56 @@ once. A library's bridge, which hops for every part of both, took half of the CP
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from io import BytesIO
 from typing import Any
 
 from a2wsgi.wsgi import build_environ
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+from scheduler_project.admission import Admission
+from scheduler_project.answers import Answer, Receive, Send, reply
 
 
 class Bridge:
-    """Runs a WSGI application on `threads` lasting threads. Of a body it reads little more than `limit` bytes."""
+    """Runs a WSGI application on `threads` lasting threads. Of a body it reads little more than `limit` bytes.
 
-    def __init__(self, application: Any, threads: int, limit: int) -> None:
+    `admission` refuses requests when there are too many; without one all wait their turn.
+    """
+
+    def __init__(self, application: Any, threads: int, limit: int, admission: Admission | None = None) -> None:
         self._application = application
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="web")
         self._limit = limit
+        self._admission = admission
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         body = await self._read(receive)
-        loop = asyncio.get_running_loop()
-        status, headers, content = await loop.run_in_executor(self._threads, self._respond, scope, body)
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        if body is None:
+            return
+        begin: Callable[[], Future[Answer]] = partial(self._threads.submit, self._respond, scope, body)
+        if self._admission:
+            answer = await self._admission.answer(scope["path"], begin)
+        else:
+            answer = await asyncio.wrap_future(begin())
+        await reply(send, answer)
 
-    async def _read(self, receive: Receive) -> bytes:
-        """The body. One that is too long is cut: Django will refuse it."""
+    async def _read(self, receive: Receive) -> bytes | None:
+        """The body; None if the client has gone before it was complete. A longer one is cut: Django refuses it."""
         parts: list[bytes] = []
         size = 0
         while size <= self._limit:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if not message.get("more_body", False):
                 break
         return b"".join(parts)
 
-    def _respond(self, scope: Any, body: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    def _respond(self, scope: Any, body: bytes) -> Answer:
         answer: list[Any] = []
 
         def start(status: str, headers: list[tuple[str, str]], error: Any = None) -> Callable[[bytes], object]:

@@ -1,15 +1,18 @@
-"""`/healthz` (the process is alive) and `/readyz` (database and broker can be reached)."""
+"""`/healthz` (the process is alive), `/readyz` (database and broker can be reached), `/metrics` (for Prometheus)."""
 
 from django.db import Error, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from workers_app import metrics as counted  # noqa: F401 - so that our own counters are shown
 from workers_app.messaging import broker
 
 TIMEOUT_SECONDS = 1.0
+ALIVE = {"status": "ok"}
 
 
 def alive(request: HttpRequest) -> JsonResponse:
-    return JsonResponse({"status": "ok"})
+    return JsonResponse(ALIVE)
 
 
 def ready(request: HttpRequest) -> JsonResponse:
@@ -17,6 +20,11 @@ def ready(request: HttpRequest) -> JsonResponse:
     states = {"database": _database(), "broker": _broker()}
     missing = [name for name, state in states.items() if state != "ok"]
     return JsonResponse({"status": "unavailable" if missing else "ok", **states}, status=503 if missing else 200)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """What this process has counted. It names no task, worker or person."""
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _database() -> str:

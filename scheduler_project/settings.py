@@ -78,6 +78,10 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 
+# What there may be at once: requests that a web process has taken on and not answered yet, and pending runs in all.
+WEB_MAX_WAITING = int(environment.number("WEB_MAX_WAITING", 64, 1, 100_000))
+MAX_PENDING = int(environment.number("MAX_PENDING", 1_000_000, 1, 1_000_000_000))
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework_simplejwt.authentication.JWTAuthentication",
@@ -140,6 +144,7 @@ UNFOLD = {
                     _page("Tasks", "task", "tasks_app.task"),
                     _page("Runs", "play_circle", "tasks_app.taskrun"),
                     _page("Workers", "dns", "workers_app.workerinfo"),
+                    _page("Circuits", "electrical_services", "tasks_app.circuit"),
                 ],
             },
             {

@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/v1/", include("tasks_app.api.urls")),
     path("healthz", health.alive),
     path("readyz", health.ready),
+    path("metrics", health.metrics),
 ]
 
 handler400 = "tasks_app.api.errors.bad_request"

@@ -1,19 +1,28 @@
 """What people do to tasks and runs. The API, the admin and the commands all call these."""
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
-from tasks_app import outbox, transitions
-from tasks_app.models import ACTIVE, FINAL, Task, TaskRun, run_of
+from tasks_app import circuit, limits, outbox, transitions
+from tasks_app.models import ACTIVE, FINAL, Circuit, Task, TaskRun, run_of
 from workers_app.messaging.protocol import AttemptKey, Cancel
 
 
 class NotPossible(Exception):
     """What was asked for does not fit the state of things; the message says why."""
+
+
+class TooMany(NotPossible):
+    """A limit on runs would be passed; `retry_after` is in how many seconds it may go better."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,7 @@ class Trigger:
 
 def save(task: Task, now: datetime) -> None:
     """Store a new or edited, validated task. It is planned anew only where its schedule changed."""
+    task.target = circuit.host(task.executor, task.command)
     with transaction.atomic():
         before = Task.objects.select_for_update().filter(pk=task.pk).first() if task.pk else None
         if before and before.deleted_at:
@@ -75,8 +85,10 @@ def delete(task: Task, now: datetime) -> None:
 def trigger(wishes: list[Trigger], now: datetime, user: Any = None) -> list[TaskRun]:
     """Make a run for each wish, or find the one made earlier under its idempotency key.
 
-    Raises `NotPossible` where a key was used before with other parameters or another time.
+    Raises `NotPossible` where a key was used before with other parameters or another time, and `TooMany` where there
+    would be too many runs; then none is made.
     """
+    _admit(wish.task for wish in wishes)
     runs = [
         run_of(
             wish.task,
@@ -93,6 +105,12 @@ def trigger(wishes: list[Trigger], now: datetime, user: Any = None) -> list[Task
         found = _stored(wishes, runs)
     outbox.hint(now)
     return found
+
+
+def _admit(tasks: Iterable[Task]) -> None:
+    """Raise `TooMany` if no run of each of `tasks` may be made now."""
+    if refusal := limits.take(Counter(task.namespace_id or 0 for task in tasks)):
+        raise TooMany(refusal.message, refusal.retry_after)
 
 
 def _stored(wishes: list[Trigger], runs: list[TaskRun]) -> list[TaskRun]:
@@ -121,13 +139,21 @@ def cancel(runs: Iterable[TaskRun], now: datetime) -> int:
 
 
 def retry(run: TaskRun, now: datetime, user: Any = None) -> TaskRun:
-    """A new run like `run`, which points at it. Raises `NotPossible` while `run` has not ended."""
+    """A new run like `run`, which points at it. Raises `NotPossible` while `run` has not ended, and `TooMany`."""
     if run.status not in FINAL:
         raise NotPossible(f"The run is {run.status}. Cancel it first, or wait until it has ended.")
     if run.task.deleted_at:
         raise NotPossible("The task of this run has been deleted.")
+    _admit([run.task])
     again = run_of(run.task, now=now, origin="retry", params=run.params, retry_of=run, created_by=user)
     again.scheduled_for = run.scheduled_for
     transitions.create([again])
     outbox.hint(now)
     return again
+
+
+def reset_circuit(row: Circuit, now: datetime) -> None:
+    """Close a circuit by hand; what it held up may start."""
+    values = asdict(circuit.State(opened_at=row.opened_at))
+    Circuit.objects.filter(pk=row.pk).update(updated_at=now, **values)
+    outbox.hint(now)

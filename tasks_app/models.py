@@ -10,13 +10,13 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import OuterRef, Q, Subquery, Value
+from django.db.models.functions import Concat, Now
 from uuid_utils.compat import uuid7
 
 import executors
 from access_app.models import Namespace
-from tasks_app import schedule
+from tasks_app import circuit, schedule
 from tasks_app.validators import validate_label_map, validate_name
 from workers_app.balance import STRATEGIES
 from workers_app.models import WorkerInfo
@@ -38,6 +38,15 @@ class Task(models.Model):
     class Status(models.TextChoices):
         ACTIVE = "active"
         PAUSED = "paused"
+
+    class Delivery(models.TextChoices):
+        AT_LEAST_ONCE = "at_least_once"
+        AT_MOST_ONCE = "at_most_once"
+
+    class CircuitMode(models.TextChoices):
+        OFF = "off"
+        HOLD = "hold"
+        SKIP = "skip"
 
     namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, default=default_namespace, related_name="tasks")
     name = models.CharField(max_length=200, validators=[validate_name])
@@ -75,6 +84,36 @@ class Task(models.Model):
     retry_max_delay_seconds = models.FloatField(
         default=300, validators=[MinValueValidator(0), MaxValueValidator(604_800)], help_text="No retry waits longer."
     )
+    delivery = models.CharField(
+        max_length=15,
+        choices=Delivery,
+        default=Delivery.AT_LEAST_ONCE,
+        db_default=Delivery.AT_LEAST_ONCE,
+        help_text="When a worker is lost with a run: start it again elsewhere (at_least_once), or never, as it may "
+        "have begun (at_most_once: it fails with reason worker_lost).",
+    )
+    circuit = models.CharField(
+        max_length=4,
+        choices=CircuitMode,
+        default=CircuitMode.OFF,
+        db_default=CircuitMode.OFF,
+        help_text="While what it calls fails again and again, its circuit is open: runs wait (hold) or are skipped "
+        "(skip); off: it has none. For http that is the host and port, shared by all tasks that call them; else the "
+        "task itself.",
+    )
+    circuit_failures = models.PositiveSmallIntegerField(
+        default=5,
+        db_default=5,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="So many failures in a row open the circuit.",
+    )
+    circuit_seconds = models.FloatField(
+        default=30,
+        db_default=30.0,
+        validators=[MinValueValidator(1), MaxValueValidator(86_400)],
+        help_text="It stays open for so long before one run may try; twice as long each time that fails, up to ten "
+        "minutes (or this, if it is longer).",
+    )
     worker_labels = models.JSONField(
         default=dict, blank=True, validators=[validate_label_map], help_text="Only workers with all these labels."
     )
@@ -84,6 +123,7 @@ class Task(models.Model):
         choices=[(name, name) for name in STRATEGIES],
         help_text="How a worker is chosen among those that may run it.",
     )
+    target = models.CharField(max_length=300, null=True, editable=False, help_text="Of its circuit; null: itself.")
     next_fire_at = models.DateTimeField(null=True, editable=False)
     deleted_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -99,6 +139,13 @@ class Task(models.Model):
                 violation_error_message="A task with this name exists already in the namespace.",
             ),
             models.CheckConstraint(condition=Q(status__in=["active", "paused"]), name="task_status_known"),
+            models.CheckConstraint(
+                condition=Q(delivery__in=["at_least_once", "at_most_once"]), name="task_delivery_known"
+            ),
+            models.CheckConstraint(condition=Q(circuit__in=["off", "hold", "skip"]), name="task_circuit_known"),
+            models.CheckConstraint(
+                condition=Q(circuit_failures__gte=1, circuit_seconds__gt=0), name="task_circuit_limits_positive"
+            ),
             models.CheckConstraint(condition=~Q(name="") & ~Q(command="") & ~Q(executor=""), name="task_is_complete"),
             models.CheckConstraint(
                 condition=Q(timeout_seconds=None) | Q(timeout_seconds__gt=0), name="task_timeout_positive"
@@ -144,6 +191,49 @@ class Task(models.Model):
     def placement(self) -> str:
         """What a worker must offer, as a canonical text: runs with the same text may go to the same workers."""
         return json.dumps([self.executor, sorted(self.worker_labels.items())], separators=(",", ":"))
+
+    @property
+    def protects(self) -> str:
+        """The target of its circuit."""
+        return self.target or circuit.task(self.pk)
+
+
+class Circuit(models.Model):
+    """Whether a target may be used: a row for each that has failed lately; `tasks_app.circuit` has the rules."""
+
+    class State(models.TextChoices):
+        CLOSED = "closed"
+        OPEN = "open"
+        HALF_OPEN = "half_open"
+
+    target = models.CharField(
+        max_length=300, unique=True, help_text="host:<name>:<port>, task:<id of the task> or worker:<name>."
+    )
+    state = models.CharField(max_length=10, choices=State, default=State.CLOSED)
+    failures = models.PositiveIntegerField(default=0, help_text="In a row.")
+    trips = models.PositiveIntegerField(default=0, help_text="Openings in a row; it stays open the longer.")
+    opened_at = models.DateTimeField(null=True, help_text="When it went from closed to open last.")
+    retry_at = models.DateTimeField(null=True, help_text="From then on one run may pass, as a probe.")
+    probe_id = models.UUIDField(null=True, help_text="The run that is the probe.")
+    probe_attempt = models.PositiveIntegerField(null=True)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=["closed", "open", "half_open"]), name="circuit_state_known"),
+            models.CheckConstraint(
+                condition=Q(state="closed") | Q(retry_at__isnull=False), name="circuit_open_until_then"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="half_open") | Q(probe_id__isnull=False, probe_attempt__isnull=False),
+                name="circuit_half_open_for_a_probe",
+            ),
+        ]
+        indexes = [models.Index(fields=["target"], name="circuit_not_closed", condition=~Q(state="closed"))]
+
+    def __str__(self) -> str:
+        return self.target
 
 
 class TaskRun(models.Model):
@@ -278,3 +368,9 @@ def run_of(task: Task, *, now: datetime, **values: Any) -> TaskRun:
     """A new, unsaved run of `task`, due at `now` unless `values` say otherwise."""
     defaults = {"scheduled_for": now, "available_at": now, "created_at": now}
     return TaskRun(task=task, priority=task.priority, placement=task.placement, **(defaults | values))
+
+
+def set_aside_until() -> Subquery:
+    """Of a row of `WorkerInfo`: from when on it may try again; null unless it is set aside."""
+    circuits = Circuit.objects.exclude(state="closed").filter(target=Concat(Value("worker:"), OuterRef("name")))
+    return Subquery(circuits.values("retry_at")[:1])

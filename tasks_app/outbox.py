@@ -31,7 +31,9 @@ _thread = threading.local()
 
 def hint(now: datetime) -> None:
     """After the commit, wake a dispatcher."""
-    transaction.on_commit(lambda: _send(lambda sender: sender.hint(now.timestamp())), robust=True)
+    transaction.on_commit(
+        lambda: _send(lambda sender: sender.to_all_dispatchers(protocol.Hint(), now.timestamp())), robust=True
+    )
 
 
 def post(letters: Iterable[tuple[UUID, protocol.Message]], now: datetime) -> None:
@@ -81,7 +83,7 @@ def _hang_up() -> None:
     connection: Connection | None = getattr(_thread, "connection", None)
     _thread.url = _thread.connection = _thread.sender = None
     if connection:
-        connection.collect()
+        broker.abandon(connection)
 
 
 def _errors() -> tuple[type[BaseException], ...]:

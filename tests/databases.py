@@ -3,6 +3,7 @@
 Tests of acceptance choose their own. The order of tests is pytest's, grouped by database.
 """
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,8 +42,13 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
     url = request.getfixturevalue("postgresql").url
     request.getfixturevalue("django_db_setup")
     blocker: DjangoDbBlocker = request.getfixturevalue("django_db_blocker")
+    chosen = databases.parse(url)
+    # A test is one transaction, and may be idle in it for longer than a service ever is.
+    del chosen["OPTIONS"]["options"]
+    # Its own, so that several test runs may share the server.
+    chosen["TEST"] = {"NAME": f"test_{os.getpid()}"}
     with blocker.unblock():
-        yield from _swapped(name, databases.parse(url))
+        yield from _swapped(name, chosen)
 
 
 def _swapped(name: str, chosen: dict[str, Any]) -> Iterator[str]:

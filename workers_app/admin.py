@@ -11,7 +11,7 @@ from unfold.decorators import action, display
 
 from tasks_app.admin import show
 from tasks_app.admin.base import ReadOnlyAdmin, ask, finish
-from tasks_app.models import ACTIVE, TaskRun
+from tasks_app.models import ACTIVE, TaskRun, set_aside_until
 from workers_app import registry
 from workers_app.models import WorkerInfo
 
@@ -24,7 +24,7 @@ class WorkerAdmin(ReadOnlyAdmin):
     """Workers that are alive, and the last incarnation of those that are gone."""
 
     empty_hint = "No worker has reported yet. Start one with: celery -A workers_app.agent worker"
-    list_display = ["name", "colour", "slots", "tags", "kinds", "heard", "lease"]
+    list_display = ["name", "colour", "slots", "tags", "kinds", "heard", "lease", "aside"]
     list_filter = ["status", "draining"]
     search_fields = ["name", "hostname"]
     ordering = ["name", "-id"]
@@ -32,13 +32,15 @@ class WorkerAdmin(ReadOnlyAdmin):
     actions_detail = ["drain", "undrain"]
     fieldsets: Any = [
         ("Worker", {"fields": [("name", "state"), ("slots", "kinds"), "tags", "running", "history"]}),
-        ("Life", {"fields": [("heard_at", "lease_until_"), ("started", "boot_id"), ("hostname", "pid")]}),
+        ("Life", {"fields": [("heard_at", "lease_until_"), ("started", "set_aside"), ("hostname", "pid"), "boot_id"]}),
     ]
 
     heard = show.moment_column("last_heartbeat", "Last heartbeat")
     lease = show.moment_column("lease_until", "Lease until")
+    aside = show.moment_column("set_aside_until", "Set aside until")
     heard_at = show.moment_fact("last_heartbeat", "Last heartbeat")
     lease_until_ = show.moment_fact("lease_until", "Lease until")
+    set_aside = show.moment_fact("set_aside_until", "Set aside until")
     started = show.moment_fact("started_at", "First seen")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
@@ -46,11 +48,12 @@ class WorkerAdmin(ReadOnlyAdmin):
         return [name for row in rows for name in ([row] if isinstance(row, str) else row)]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WorkerInfo]:
-        return registry.listed()
+        return registry.listed().annotate(set_aside_until=set_aside_until())
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> WorkerInfo | None:
         """Old incarnations too: runs point at them."""
-        return WorkerInfo.objects.filter(pk=int(object_id)).first() if object_id.isdecimal() else None
+        workers = WorkerInfo.objects.annotate(set_aside_until=set_aside_until())
+        return workers.filter(pk=int(object_id)).first() if object_id.isdecimal() else None
 
     def has_drain_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.allows(request, "change_workerinfo")

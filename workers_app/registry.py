@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 
 from tasks_app.sql import claimed, insert, update
 from workers_app.messaging.protocol import Heartbeat
@@ -56,6 +57,8 @@ def _row(worker: WorkerInfo, beat: Heartbeat, now: datetime, lease_seconds: floa
         "executors": beat.executors,
         "max_tasks": beat.max_tasks,
         "current_tasks": len(beat.holds),
+        "cpu_percent": beat.cpu_percent,
+        "memory_percent": beat.memory_percent,
         "heartbeat_seq": beat.seq,
         "last_heartbeat": now,
         "lease_until": now if gone else now + timedelta(seconds=lease_seconds),
@@ -80,6 +83,16 @@ def expire(now: datetime) -> list[WorkerInfo]:
     ended = list(claimed(WorkerInfo.objects.exclude(status="offline").filter(lease_until__lt=now)))
     WorkerInfo.objects.filter(pk__in=[worker.pk for worker in ended]).update(status="offline", current_tasks=0)
     return ended
+
+
+def shorten(lease_seconds: float) -> None:
+    """No lease ends later than one granted now: such a one dates from before the database's clock was set back.
+
+    The statement reads that clock itself: a `now` handed down may be old where this process was frozen, and would cut
+    leases that others have granted since.
+    """
+    longest = Now() + timedelta(seconds=lease_seconds)
+    WorkerInfo.objects.exclude(status="offline").filter(lease_until__gt=longest).update(lease_until=longest)
 
 
 def listed() -> QuerySet[WorkerInfo]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from executors.base import AT_ONCE
+from executors.base import AT_ONCE, Unable
 from executors.keeper import orphans, process
 from executors.keeper.connection import MESSAGE_BYTES, Connection
 from executors.keeper.forest import GIVE_UP_SECONDS
@@ -60,7 +60,7 @@ class _Running:
         elif kind == "exited":
             self.exited.set_result(value)
         else:
-            self.exited.set_exception(CommandError(value))
+            self.exited.set_exception(Unable(value) if kind == "unable" else CommandError(value))
 
 
 class KeeperClient:
@@ -77,6 +77,7 @@ class KeeperClient:
         self._recovery: asyncio.Task[None] | None = None
         self._running: dict[int, _Running] = {}
         self._last_id = 0
+        self._lease_until: float | None = None
         self._pipes = Pipes(self._loop)
         self._open_files = _raise_open_files()
         process.become_subreaper()  # Should the keeper be killed, its commands fall to us instead of to init.
@@ -87,7 +88,7 @@ class KeeperClient:
         return self._connection.process.pid if self._connection else None
 
     async def start(self) -> None:
-        """Start the keeper unless it runs; raises `CommandError`."""
+        """Start the keeper unless it runs; raises `Unable`, or `CommandError` after `close`."""
         async with self._starting:
             if self._recovery:
                 await asyncio.shield(self._recovery)
@@ -95,6 +96,8 @@ class KeeperClient:
                 raise CommandError("The worker is stopping.")
             if self._connection is None:
                 self._connection = await self._connect()
+                if self._lease_until is not None:
+                    self.renew(self._lease_until - self._loop.time())
 
     async def close(self) -> None:
         """End the keeper and all commands at once, and wait until they are gone."""
@@ -109,8 +112,14 @@ class KeeperClient:
             self._fail_all("The worker stopped before the command ended.")
             self._pipes.close()
 
+    def renew(self, seconds: float) -> None:
+        """Have the keeper end all commands by itself unless it hears of this again within so many seconds."""
+        self._lease_until = self._loop.time() + seconds
+        if self._connection:
+            self._connection.send(marshal.dumps(("lease", seconds)))
+
     async def run(self, command: Command) -> int:
-        """Run a command; return its exit code (a signal as its negative number). Raises `CommandError`.
+        """Run a command; return its exit code (a signal as its negative number). Raises `CommandError` and `Unable`.
 
         Cancelled, it ends the whole process tree and lets the error pass when that is gone. A second
         cancellation ends the grace.
@@ -138,7 +147,7 @@ class KeeperClient:
             if await connection.open():
                 return connection
             why = "the worker's own log says why"
-        raise CommandError(f"The worker's helper process for shell commands could not be started: {why}.")
+        raise Unable(f"The worker's helper process for shell commands could not be started: {why}.")
 
     def _spawn(self, id: int, command: Command) -> _Running:
         assert self._connection
@@ -150,7 +159,7 @@ class KeeperClient:
         try:
             reader, writer = self._pipes.add(command.log)
         except OSError as error:
-            raise CommandError(f"The worker could not make a pipe for the output: {error.strerror}.") from error
+            raise Unable(f"The worker could not make a pipe for the output: {error.strerror}.") from error
         running = self._running[id] = _Running(reader, self._loop.create_future())
         self._connection.send(message, writer)
         return running

@@ -34,6 +34,7 @@ class Keeper:
         self._buffer = memoryview(bytearray(MESSAGE_BYTES))
         self._forest = Forest()
         self._replies: list[tuple[Any, ...]] = []
+        self._lease_until: float | None = None
 
     def serve(self) -> None:
         """Answer until the worker is gone, then leave nothing behind."""
@@ -50,6 +51,7 @@ class Keeper:
                 elif not self._take_requests():
                     return self._end_everything()
             self._look()
+            self._watch_lease()
         return self._end_everything()
 
     def _take_requests(self) -> bool:
@@ -70,6 +72,9 @@ class Keeper:
         if kind == "kill":
             self._kill(*arguments)
             return
+        if kind == "lease":
+            self._lease_until = _steady() + arguments[0]
+            return
         output = int.from_bytes(ancillary[0][2], sys.byteorder)
         try:
             self._spawn(output, *arguments)
@@ -89,7 +94,8 @@ class Keeper:
         try:
             pid = spawn.start(argv, env, cwd, prologue, output)
         except spawn.Refused as refused:
-            self._replies.append(("refused", id, str(refused)[:_SENTENCE]))
+            kind = "unable" if isinstance(refused, spawn.Exhausted) else "refused"
+            self._replies.append((kind, id, str(refused)[:_SENTENCE]))
             return
         marker = env["SCHEDULER_RUN_ID"].encode(), env["SCHEDULER_ATTEMPT"].encode()
         self._forest.plant(Attempt(id, pid, os.fstat(output).st_ino, grace, marker))
@@ -116,9 +122,18 @@ class Keeper:
         if self._forest.due is not None and self._forest.due <= now:
             self._replies += [("gone", id, survivors[:100]) for id, survivors in self._forest.look(now)]
 
+    def _watch_lease(self) -> None:
+        """Past its lease the worker may have to end everything and be unable to: it was stopped, or starves."""
+        if self._lease_until is not None and self._lease_until <= _steady():
+            self._lease_until = None
+            for attempt in list(self._forest.live.values()):
+                self._forest.end(attempt.id, 0.0, time.monotonic())
+
     def _milliseconds_left(self) -> int | None:
-        due = self._forest.due
-        return None if due is None else max(0, int((due - time.monotonic()) * 1000) + 1)
+        waits = [] if self._forest.due is None else [self._forest.due - time.monotonic()]
+        if self._lease_until is not None:
+            waits.append(self._lease_until - _steady())
+        return max(0, int(min(waits) * 1000) + 1) if waits else None
 
     def _answer(self) -> bool:
         """Send the replies; return whether the worker is still there."""
@@ -134,6 +149,11 @@ class Keeper:
         while self._reap():
             self._forest.raze()
             time.sleep(0.01)
+
+
+def _steady() -> float:
+    """As the worker counts its lease: also while the machine is suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def main() -> None:

@@ -11,6 +11,10 @@ class Refused(Exception):
     """The command cannot be started; the text says why."""
 
 
+class Exhausted(Refused):
+    """No command could be started now: the system has run out of what they all need."""
+
+
 # Python ignores some signals, the keeper some more, and whoever started the worker may too (nohup): a command
 # must find them all as they are by default.
 RESET = [number for number in signal.valid_signals() if number not in (signal.SIGKILL, signal.SIGSTOP)]
@@ -40,6 +44,7 @@ def start(argv: list[str], env: dict[str, str], cwd: str | None, prologue: str, 
             os.fchdir(_HOME)
 
 
+_EXHAUSTED = frozenset((errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE))
 _HOME = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
@@ -65,7 +70,8 @@ def _spawn(path: str, argv: list[str], env: dict[str, str], output: int) -> int:
     try:
         return os.posix_spawn(path, argv, env, file_actions=actions, setsid=True, setsigmask=(), setsigdef=RESET)
     except OSError as error:
-        raise Refused(_why(path, error)) from error
+        kind = Exhausted if error.errno in _EXHAUSTED else Refused
+        raise kind(_why(path, error)) from error
 
 
 def _why(path: str, error: OSError) -> str:
@@ -82,4 +88,6 @@ def _why(path: str, error: OSError) -> str:
             return "The arguments and the environment together are larger than the system allows."
         case errno.EAGAIN | errno.ENOMEM:
             return "The system cannot start another process now: its limit of processes or of memory is reached."
+        case errno.EMFILE | errno.ENFILE:
+            return "The system cannot start another process now: its limit of open files is reached."
     return f"“{path}” could not be started: {error.strerror}."

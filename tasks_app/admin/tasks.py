@@ -39,7 +39,14 @@ class TaskAdmin(TaskActions):
         ("When", {"fields": ["schedule", ("timezone", "status")]}),
         (
             "Limits",
-            {"fields": [("timeout_seconds", "max_attempts"), ("retry_delay_seconds", "retry_max_delay_seconds")]},
+            {
+                "fields": [
+                    ("timeout_seconds", "max_attempts"),
+                    ("retry_delay_seconds", "retry_max_delay_seconds"),
+                    "delivery",
+                    ("circuit", "circuit_failures", "circuit_seconds"),
+                ]
+            },
         ),
         ("Where", {"fields": [("strategy", "priority"), "worker_labels"]}),
     ]

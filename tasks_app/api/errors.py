@@ -1,12 +1,13 @@
 """Every error of the API has one shape: {"error": {"code", "message", "fields"}}."""
 
 import logging
+import sys
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.renderers import JSONRenderer
@@ -14,10 +15,16 @@ from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 from rest_framework.views import exception_handler
 
-from tasks_app.actions import NotPossible
+from tasks_app import outages
+from tasks_app.actions import NotPossible, TooMany
+from tasks_app.refusals import refuse
 from tasks_app.schedule import ScheduleError
 
 logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1
+"""A database that is back is used again within about a second."""
+PAGE = "<!doctype html><title>Unavailable</title><h1>Not available at the moment</h1><p>{} Try again in a moment.</p>"
 
 
 class Conflict(exceptions.APIException):
@@ -29,6 +36,21 @@ class TooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "too_large"
     default_detail = "The request body is too large. Split it into smaller requests."
+
+
+class TooManyRequests(exceptions.APIException):
+    status_code = status.HTTP_429_TOO_MANY_REQUESTS
+    default_code = "too_many_requests"
+
+    def __init__(self, detail: str, wait: int) -> None:
+        super().__init__(detail)
+        self.wait = wait  # DRF makes `Retry-After` of it
+
+
+class Unavailable(exceptions.APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "unavailable"
+    wait = RETRY_SECONDS
 
 
 _MESSAGES: dict[type[Exception], str] = {
@@ -49,6 +71,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
             JSONRenderer(),
             "application/json",
         )
+        _keep_quiet(response)
     return response
 
 
@@ -59,6 +82,8 @@ def body(code: str, message: str, fields: dict[str, list[str]] | None = None) ->
 
 def _translate(error: Exception, context: dict[str, Any]) -> Exception:
     """Our own errors, Django's and the database's as DRF's."""
+    if isinstance(error, TooMany):
+        return TooManyRequests(str(error), error.retry_after)
     if isinstance(error, NotPossible):
         return Conflict(str(error))
     if isinstance(error, ScheduleError):
@@ -69,6 +94,9 @@ def _translate(error: Exception, context: dict[str, Any]) -> Exception:
         return TooLarge()
     if isinstance(error, Http404):
         return exceptions.NotFound(_no_such(context))
+    if sentence := outages.explain(error):
+        refuse("unavailable", "Answered with 503: %s", error)
+        return Unavailable(sentence)
     if isinstance(error, IntegrityError):
         logger.warning("Refused by the database", exc_info=error)
         return Conflict("Another request has changed the same at this moment. Look at it again, then repeat.")
@@ -138,7 +166,26 @@ def not_found(request: HttpRequest, exception: Exception) -> Any:
 
 
 def server_error(request: HttpRequest) -> Any:
-    """Django's 500, as JSON below /api/; the cause is in the log."""
+    """Django's 500, as JSON below /api/; the cause is in the log. Where there is no database it is a 503."""
+    error = sys.exc_info()[1]
+    if sentence := outages.explain(error):
+        refuse("unavailable", "Answered with 503: %s", error)
+        return _unavailable(request, sentence)
     if request.path.startswith("/api/"):
         return JsonResponse(body("internal", "The server failed; the cause is in its log."), status=500)
     return defaults.server_error(request)
+
+
+def _unavailable(request: HttpRequest, sentence: str) -> HttpResponse:
+    response: HttpResponse = JsonResponse(body("unavailable", sentence), status=503)
+    if not request.path.startswith("/api/"):
+        response = HttpResponse(PAGE.format(sentence), status=503)
+    response["Retry-After"] = str(RETRY_SECONDS)
+    _keep_quiet(response)
+    return response
+
+
+def _keep_quiet(response: HttpResponse) -> None:
+    """Keep Django from logging each answer that says "not now": they come in thousands, and are counted and logged."""
+    if response.status_code in (429, 503):
+        response._has_been_logged = True  # type: ignore[attr-defined]

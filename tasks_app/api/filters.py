@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 
-from tasks_app.models import Task, TaskRun
+from tasks_app.models import Circuit, Task, TaskRun
 from workers_app.models import WorkerInfo
 
 LARGEST_ID = 2**63 - 1
@@ -76,3 +76,11 @@ class WorkerFilter(django_filters.FilterSet):
     class Meta:
         model = WorkerInfo
         fields = ["name", "status"]
+
+
+class CircuitFilter(django_filters.FilterSet):
+    target = django_filters.CharFilter(help_text="The whole target, such as host:api.example.com:443.")
+
+    class Meta:
+        model = Circuit
+        fields = ["target", "state"]

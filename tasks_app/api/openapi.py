@@ -12,7 +12,10 @@ _ERROR = {
             "type": "object",
             "required": ["code", "message", "fields"],
             "properties": {
-                "code": {"type": "string", "description": "Stable, for programs: invalid, not_found, conflict, …"},
+                "code": {
+                    "type": "string",
+                    "description": "Stable, for programs: invalid, not_found, too_many_requests, …",
+                },
                 "message": {"type": "string", "description": "What is wrong and how to mend it, for people."},
                 "fields": {
                     "type": "object",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections, connections
+from django.db import Error, close_old_connections, connections
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
@@ -17,7 +17,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tasks_app import actions
+from tasks_app import actions, outages
 from tasks_app.api.filters import RunFilter
 from tasks_app.api.parsing import JSONBody, StrictJSONParser
 from tasks_app.api.serializers import (
@@ -151,10 +151,18 @@ def _after(request: Request) -> int:
 
 
 async def _events(run: UUID, after: int) -> AsyncIterator[bytes]:
-    """Server-sent events until the run has ended; the status is read first, so that no last line is missed."""
+    """Server-sent events until the run has ended; the status is read first, so that no last line is missed.
+
+    Where the database is away the stream ends without `end`: a browser then asks again, from where it was.
+    """
     await sync_to_async(connections.close_all)()  # this request's thread has nothing more to ask, however long it lasts
     while True:
-        status, pieces = await sync_to_async(_news, thread_sensitive=False)(run, after)
+        try:
+            status, pieces = await sync_to_async(_news, thread_sensitive=False)(run, after)
+        except Error as error:
+            if outages.explain(error):
+                return
+            raise
         if status is None:
             return  # removed by retention
         for piece in pieces:
@@ -171,9 +179,11 @@ async def _events(run: UUID, after: int) -> AsyncIterator[bytes]:
 
 def _news(run: UUID, after: int) -> tuple[str | None, list[RunLog]]:
     """Status and new output, asked on one of a few threads that all streams share."""
-    close_old_connections()  # no request's end does it there
-    status = TaskRun.objects.filter(pk=run).values_list("status", flat=True).first()
-    return status, list(RunLog.objects.filter(run=run, position__gt=after).order_by("position")[:LOG_PIECES])
+    try:
+        status = TaskRun.objects.filter(pk=run).values_list("status", flat=True).first()
+        return status, list(RunLog.objects.filter(run=run, position__gt=after).order_by("position")[:LOG_PIECES])
+    finally:
+        close_old_connections()  # no request's end does it there; the next one to need the connection is another
 
 
 def _event(name: str, data: dict[str, Any], position: int) -> bytes:

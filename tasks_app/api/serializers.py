@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from access_app.models import Namespace
 from tasks_app.api.fields import ChoiceField, JSONObjectField, NumberField, TextField
-from tasks_app.models import RunAttempt, RunLog, Task, TaskRun
+from tasks_app.models import Circuit, RunAttempt, RunLog, Task, TaskRun
 from tasks_app.validators import PARAMS_BYTES, validate_params
 from workers_app.models import WorkerInfo
 
@@ -58,6 +58,7 @@ class TaskSerializer(StrictMixin, serializers.ModelSerializer[Task]):
         fields = [
             "id", "name", "namespace", "description", "executor", "command", "config", "schedule", "timezone", "status",
             "priority", "timeout_seconds", "max_attempts", "retry_delay_seconds", "retry_max_delay_seconds",
+            "delivery", "circuit", "circuit_failures", "circuit_seconds",
             "worker_labels", "strategy", "next_fire_at", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = ["next_fire_at", "created_at", "updated_at"]
@@ -207,10 +208,31 @@ class PreviewAnswerSerializer(FiresSerializer):
 
 
 class WorkerSerializer(serializers.ModelSerializer[WorkerInfo]):
+    set_aside_until = serializers.DateTimeField(
+        read_only=True,
+        allow_null=True,
+        default=None,
+        help_text="It was not able to start what it was given: then it may try again. Null normally.",
+    )
+
     class Meta:
         model = WorkerInfo
         fields = [
             "id", "name", "status", "last_heartbeat", "current_tasks", "max_tasks", "labels", "executors", "hostname",
-            "pid", "boot_id", "draining", "lease_until", "started_at",
+            "pid", "boot_id", "draining", "lease_until", "started_at", "cpu_percent", "memory_percent",
+            "set_aside_until",
         ]  # fmt: skip
+        read_only_fields = fields
+
+
+class CircuitSerializer(serializers.ModelSerializer[Circuit]):
+    """Whether a target may be used."""
+
+    probe = serializers.UUIDField(
+        source="probe_id", read_only=True, allow_null=True, help_text="The run that tries it, while it is half open."
+    )
+
+    class Meta:
+        model = Circuit
+        fields = ["id", "target", "state", "failures", "opened_at", "retry_at", "probe"]
         read_only_fields = fields

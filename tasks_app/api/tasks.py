@@ -34,7 +34,9 @@ from tasks_app.models import Task
 KEY_HEADER = "Idempotency-Key"
 # What a trigger needs of a task, the time, and no more: this is the busiest of all requests.
 TRIGGERED = (
-    Task.objects.filter(deleted_at=None).only("name", "executor", "priority", "worker_labels").annotate(now=Now())
+    Task.objects.filter(deleted_at=None)
+    .only("name", "namespace", "executor", "priority", "worker_labels")
+    .annotate(now=Now())
 )
 CHANGING = ("update", "partial_update", "destroy", "pause", "resume")
 

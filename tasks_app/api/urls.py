@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.routers import DefaultRouter
 
+from tasks_app.api.circuits import CircuitViewSet
 from tasks_app.api.runs import RunViewSet
 from tasks_app.api.tasks import PreviewView, TaskViewSet
 from tasks_app.api.tokens import PairView, RefreshView
@@ -18,6 +19,7 @@ router.include_format_suffixes = False
 router.register("tasks", TaskViewSet, basename="task")
 router.register("runs", RunViewSet, basename="run")
 router.register("workers", WorkerViewSet, basename="worker")
+router.register("circuits", CircuitViewSet, basename="circuit")
 
 
 @csrf_exempt

@@ -10,6 +10,7 @@ from tasks_app.actions import NotPossible
 from tasks_app.api.filters import WorkerFilter
 from tasks_app.api.parsing import JSONBody
 from tasks_app.api.serializers import WorkerSerializer
+from tasks_app.models import set_aside_until
 from workers_app import registry
 from workers_app.models import WorkerInfo
 
@@ -27,7 +28,7 @@ class WorkerViewSet(JSONBody, viewsets.ReadOnlyModelViewSet[WorkerInfo]):
     action_perms = {"drain": "workers_app.change_workerinfo", "undrain": "workers_app.change_workerinfo"}
 
     def get_queryset(self):  # type: ignore[no-untyped-def]
-        return registry.listed().order_by("-id")
+        return registry.listed().annotate(set_aside_until=set_aside_until()).order_by("-id")
 
     @extend_schema(request=None, responses=WorkerSerializer)
     @action(detail=True, methods=["post"])

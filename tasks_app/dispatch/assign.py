@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import Count
 
 from tasks_app import transitions
-from tasks_app.dispatch.gates import ready
-from tasks_app.dispatch.record import Letter
+from tasks_app.dispatch.gates import Gates
+from tasks_app.dispatch.leases import Letter
 from tasks_app.models import ACTIVE, Task, TaskRun
 from tasks_app.sql import claimed
 from workers_app import registry
@@ -44,13 +44,16 @@ def assign(now: datetime, placements: list[str]) -> Assigned:
         return Assigned([], number=0, starved=False)
     with transaction.atomic():
         workers = list(claimed(registry.available(now)))
-        candidates = _candidates(workers)
+        gates = Gates(now, probing=bool(workers))
+        candidates = _candidates(workers, gates)
         offers = {placement: _matching(placement, workers, candidates) for placement in placements}
         limit = min(sum(candidate.free for candidate in candidates.values()), BATCH)
-        runs = _claim(now, [placement for placement, able in offers.items() if able], limit)
+        runs = _claim(gates, [placement for placement, able in offers.items() if able], limit)
         choices = _choose(runs, offers, now)
         moved = set(transitions.assign(choices, now))
         by_id = {worker.pk: worker for worker in workers}
+        gates.passed((run, by_id[worker]) for run, worker in choices if run.pk in moved)
+        gates.skip(placements)
         used = {worker for _, worker in choices}
         WorkerInfo.objects.filter(pk__in=used).update(last_assigned_at=now)
     given = [(by_id[worker].boot_id, _assignment(run)) for run, worker in choices if run.pk in moved]
@@ -61,14 +64,14 @@ def assign(now: datetime, placements: list[str]) -> Assigned:
     )
 
 
-def _candidates(workers: Iterable[WorkerInfo]) -> dict[int, Candidate]:
-    """Each worker with the slots that the database knows to be free."""
+def _candidates(workers: Iterable[WorkerInfo], gates: Gates) -> dict[int, Candidate]:
+    """Each worker with the slots that the database knows to be free, and that the gates let be used."""
     counted = TaskRun.objects.filter(status__in=ACTIVE).values_list("worker").annotate(Count("pk")).order_by()
     used = dict(counted)
     return {
         worker.pk: Candidate(
             id=worker.pk,
-            free=max(worker.max_tasks - used.get(worker.pk, 0), 0),
+            free=gates.slots(worker.name, max(worker.max_tasks - used.get(worker.pk, 0), 0)),
             max_tasks=worker.max_tasks,
             last_assigned=worker.last_assigned_at.timestamp() if worker.last_assigned_at else 0.0,
         )
@@ -94,10 +97,10 @@ _NEEDED = ["attempt", "placement", "params", "scheduled_for"] + [
 """What an assignment says: the rest of run and task stays where it is."""
 
 
-def _claim(now: datetime, placements: list[str], limit: int) -> list[TaskRun]:
+def _claim(gates: Gates, placements: list[str], limit: int) -> list[TaskRun]:
     if not placements or not limit:
         return []
-    return list(claimed(ready(now, placements).select_related("task").only(*_NEEDED))[:limit])
+    return list(claimed(gates.ready(placements).select_related("task").only(*_NEEDED))[:limit])
 
 
 def _choose(runs: list[TaskRun], offers: dict[str, list[Candidate]], now: datetime) -> list[tuple[TaskRun, int]]:

@@ -4,7 +4,7 @@ import random
 from datetime import datetime, timedelta
 
 from tasks_app import retry
-from tasks_app.models import TaskRun
+from tasks_app.models import Task, TaskRun
 from tasks_app.transitions import Ending
 from workers_app.messaging import protocol
 
@@ -25,9 +25,12 @@ def finished(run: TaskRun, report: protocol.Finished, now: datetime) -> Ending:
     return Ending(run, "pending", report.reason, available_at=_next_try(run, failures, now), failures=1, **facts)
 
 
-def returned(run: TaskRun, reason: str, now: datetime) -> Ending:
+def returned(run: TaskRun, report: protocol.Returned, now: datetime) -> Ending:
     """The worker gave the attempt back; nothing is held against the run."""
-    return _again(run, reason, "The worker gave the attempt back.", now)
+    if report.reason == "unable":
+        error = "The worker was not able to start it; its log says why."
+        return _again(run, report.reason, error, now + _pause(run), begun=report.begun)
+    return _again(run, report.reason, "The worker gave the attempt back.", now, begun=report.begun)
 
 
 def lost(run: TaskRun, now: datetime, *, blame: bool = True) -> Ending:
@@ -40,16 +43,26 @@ def lost(run: TaskRun, now: datetime, *, blame: bool = True) -> Ending:
     error = "The worker was lost while it had this attempt."
     if not blame:
         return _again(run, "worker_lost", f"{error} The broker or the database was away then.", now)
-    if run.losses + 1 >= MAX_LOSSES:
-        error = f"{error} That happened {MAX_LOSSES} times, so the run is not started again."
-        return Ending(run, "failed", "worker_lost", error=error, losses=1)
     return _again(run, "worker_lost", error, now, losses=1)
 
 
-def _again(run: TaskRun, reason: str, error: str, now: datetime, losses: int = 0) -> Ending:
+def _again(run: TaskRun, reason: str, error: str, at: datetime, *, losses: int = 0, begun: bool = True) -> Ending:
+    """Another attempt from `at` on, unless the run must not have one. `begun`: this one may have done something."""
     if run.cancel_requested_at:
         return Ending(run, "cancelled", "cancelled", losses=losses)
-    return Ending(run, "pending", reason, error=error, available_at=now, losses=losses)
+    if begun and run.task.delivery == Task.Delivery.AT_MOST_ONCE:
+        error = f"{error} It may have begun, and the task is to be delivered at most once."
+        return Ending(run, "failed", "worker_lost", error=error, losses=losses)
+    if losses and run.losses + losses >= MAX_LOSSES:
+        error = f"{error} That happened {MAX_LOSSES} times, so the run is not started again."
+        return Ending(run, "failed", "worker_lost", error=error, losses=losses)
+    return Ending(run, "pending", reason, error=error, available_at=at, losses=losses)
+
+
+def _pause(run: TaskRun) -> timedelta:
+    """Before a run that was handed back tries another worker: the longer, the more often that happened."""
+    handed_back = max(1, run.attempt - run.failures - run.losses)
+    return timedelta(seconds=retry.delay(handed_back, base=1, cap=60, jitter=random.random()))  # noqa: S311 - as below
 
 
 def _next_try(run: TaskRun, failures: int, now: datetime) -> datetime:

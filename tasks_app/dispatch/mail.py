@@ -10,19 +10,21 @@ from uuid import UUID, uuid4
 from kombu import Connection, Consumer, Queue
 from kombu.message import Message as Delivery
 
-from tasks_app.dispatch.record import Letter
+from tasks_app.dispatch.leases import Letter
+from workers_app.events import note
 from workers_app.messaging import broker
 from workers_app.messaging.dropped import MALFORMED, drop
 from workers_app.messaging.envelope import DISPATCHERS, Receiver
-from workers_app.messaging.protocol import ToDispatcher, worker_queue
+from workers_app.messaging.hearing import Hearing
+from workers_app.messaging.protocol import Hint, ToDispatcher, worker_queue
 from workers_app.messaging.sender import Sender
 
 logger = logging.getLogger(__name__)
 
 BATCH = 500
 """At most so many messages are taken at once."""
-HEARTBEAT_SECONDS = 20.0
-"""After so long without a sign of life RabbitMQ and we take each other for gone."""
+SILENT_SECONDS = 4.0
+"""Workers speak every two seconds. When nobody does, we see whether we can hear ourselves."""
 
 
 class Mail:
@@ -36,6 +38,7 @@ class Mail:
         self._deliveries: list[Delivery] = []
         self._believed: list[bytes] = []
         self._failures = 0
+        self._hearing = Hearing()
         self.since = 0.0
         """When it last connected, on the monotonic clock."""
 
@@ -45,9 +48,17 @@ class Mail:
             connection = self._connected()
             self._drain(connection, seconds, gather_until)
             connection.heartbeat_check()
+            self._listen()
         except self._errors as error:
             self._lost(error)
             time.sleep(min(seconds, 0.1 * 2 ** min(self._failures, 4)))
+
+    def _listen(self) -> None:
+        """Give up a connection on which we do not even hear ourselves."""
+        if self._hearing.is_deaf():
+            raise ConnectionResetError("nothing reaches us over this connection")
+        if self._hearing.silence > SILENT_SECONDS and self._hearing.ask():
+            self._sender.to_all_dispatchers(Hint(), now=None)
 
     def arrived(self, now: datetime) -> list[ToDispatcher]:
         """The messages that `wait` got and that may be believed."""
@@ -88,10 +99,7 @@ class Mail:
         """Give back what was not confirmed, and hang up."""
         connection, self._connection, self._deliveries, self._believed = self._connection, None, [], []
         if connection:
-            try:
-                connection.release()
-            except self._errors as error:
-                logger.debug("Closing the broker connection: %s", error)
+            broker.abandon(connection)
 
     @property
     def _errors(self) -> tuple[type[BaseException], ...]:
@@ -99,7 +107,7 @@ class Mail:
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            connection = broker.connect(heartbeat=HEARTBEAT_SECONDS)
+            connection = broker.connect(heartbeat=broker.HEARTBEAT_SECONDS)
             connection.connect()
             channel = connection.default_channel
             wake_up = Queue(f"scheduler.hints.{uuid4()}", exchange=broker.hints, exclusive=True, auto_delete=True)
@@ -112,12 +120,14 @@ class Mail:
             self._consumer.consume()
             self._sender = Sender(connection.channel())
             self._connection = connection
+            self._hearing.reconnected()
             self._failures = 0
             self.since = time.monotonic()
             logger.info("Connected to the broker.")
         return self._connection
 
     def _take(self, delivery: Delivery) -> None:
+        self._hearing.heard()
         self._deliveries.append(delivery)
 
     def _drain(self, connection: Connection, seconds: float, gather_until: float) -> None:
@@ -136,5 +146,5 @@ class Mail:
 
     def _lost(self, error: BaseException) -> None:
         self._failures += 1
-        logger.warning("The broker is away: %s", error)
+        note("broker_away", "The broker is away: %s", error)
         self.close()

@@ -1,28 +1,34 @@
 """The dispatcher: one single-threaded loop inside `celery beat`.
 
 `tick` blocks until a message arrives or something is due, then does the duties in a fixed order:
-record, recover, fire, assign. Any number of dispatchers may run; the database decides between them.
+renew leases, record, recover, fire, assign. Any number of dispatchers may run; the database decides between them.
 """
 
 import logging
 import time
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from celery.beat import Scheduler
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection
 
-from tasks_app.clock import database_now
+from tasks_app.clock import ClockWatch, database_now
 from tasks_app.dispatch.assign import BATCH, assign
 from tasks_app.dispatch.fire import fire
+from tasks_app.dispatch.leases import LEASE_SECONDS, Letter, renew
 from tasks_app.dispatch.mail import Mail
 from tasks_app.dispatch.outlook import look
-from tasks_app.dispatch.record import LEASE_SECONDS, record
+from tasks_app.dispatch.record import record
 from tasks_app.dispatch.recover import recover
+from workers_app import metrics, registry
+from workers_app.events import note
 from workers_app.messaging.protocol import Finished, Heartbeat, Hint, Output, Report, Reports, Started, ToDispatcher
 
 logger = logging.getLogger(__name__)
 
+AWAY = (OperationalError, InterfaceError, InternalError)
+"""The database cannot be reached, is too slow, held up by others, full, or read-only: it says nothing of the data."""
 POLL_SECONDS = 1.0
 """A lost hint, and whatever else nobody tells us, costs at most this."""
 LISTEN_SECONDS = 3.0
@@ -34,11 +40,16 @@ FIRES = 8
 """Batches fired in one turn, each given out before the next, so that workers begin while more is fired."""
 
 
+Duty = Callable[[list[ToDispatcher], datetime], list[Letter] | None]
+
+
 class Dispatcher(Scheduler):
     """Celery's beat service runs it: `celery -A scheduler_project beat`."""
 
     def setup_schedule(self) -> None:
+        metrics.serve()
         self._mail = Mail()
+        self._clock = ClockWatch()
         self._look_at = 0.0
         self._recover_at = 0.0
         self._gather_until = 0.0
@@ -50,24 +61,36 @@ class Dispatcher(Scheduler):
         self._busy = True
         try:
             self._mail.wait(max(0.0, self._look_at - time.monotonic()), self._gather_until)
-            recorded = self._duties(database_now())
+            recorded = self._duties(self._now())
             gather = GATHER_SECONDS + recorded * GATHER_SECONDS_EACH if recorded else 0.0
             self._gather_until = time.monotonic() + min(gather, GATHER_SECONDS_MOST)
-        except (OperationalError, InterfaceError) as error:
-            logger.warning("The database is away: %s", error)
+        except AWAY as error:
+            note("database_away", "The database is away: %s", error)
             connection.close()
             self._mail.close()
+            self._clock = ClockWatch()
             time.sleep(POLL_SECONDS)
         finally:
             self._busy = False
         return 0.0
 
+    def _now(self) -> datetime:
+        """The database's time. After somebody has set its clock, leases tell nothing until they are renewed."""
+        now = database_now()
+        jump = self._clock.jump(now)
+        if jump is None or jump < timedelta():
+            registry.shorten(LEASE_SECONDS)
+        if jump:
+            note("clock_set", "The database's clock was set by %+.0f s.", jump.total_seconds())
+            self._recover_at = time.monotonic() + LEASE_SECONDS
+        return now
+
     def _duties(self, now: datetime) -> int:
         """Do what is due, and note when something is due again; return how much there was to record."""
         messages = self._mail.arrived(now)
-        letters = self._record(messages, now)
+        self._mail.send(self._commit(renew, messages, now), now)
+        self._commit(record, messages, now)
         self._mail.confirm()
-        self._mail.send(letters, now)
         recorded = sum(len(message.items) if isinstance(message, Reports) else 1 for message in messages)
         if time.monotonic() < self._look_at and not any(map(self._may_change_what_is_due, messages)):
             return recorded
@@ -92,16 +115,17 @@ class Dispatcher(Scheduler):
             self._mail.send(assigned.letters, now)
         self._starved = assigned.starved
 
-    def _record(self, messages: list[ToDispatcher], now: datetime) -> list[Any]:
+    def _commit(self, duty: Duty, messages: list[ToDispatcher], now: datetime) -> list[Letter]:
+        """Do a duty for all `messages` at once, or, where the database refuses that, for one after the other."""
         try:
-            return record(messages, now)
-        except (OperationalError, InterfaceError):
+            return duty(messages, now) or []
+        except AWAY:
             raise
         except DatabaseError:
             if len(messages) == 1:
                 logger.exception("Dropped a message that the database refuses: %r", messages[0])
                 return []
-        return [letter for message in messages for letter in self._record([message], now)]
+        return [letter for message in messages for letter in self._commit(duty, [message], now)]
 
     def _may_change_what_is_due(self, message: ToDispatcher) -> bool:
         """False for what comes often and changes nothing: a success frees a slot, but for whom?"""
@@ -121,9 +145,9 @@ class Dispatcher(Scheduler):
         self._recover_at = time.monotonic() + POLL_SECONDS
         gone, lost = recover(now, blame=heard > LEASE_SECONDS)
         for worker in gone:
-            logger.warning("Worker %s (%s) is gone.", worker.name, worker.boot_id)
+            note("worker_gone", "Worker %s (%s) is gone.", worker.name, worker.boot_id)
         for run in lost:
-            logger.warning("Run %s lost attempt %d with its worker.", run.pk, run.attempt)
+            note("attempt_lost", "Run %s lost attempt %d with its worker.", run.pk, run.attempt)
         self._mail.forget(worker.boot_id for worker in gone)
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ import psutil
 import psycopg
 
 from scheduler_project.standalone.state import free_port
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 from workers_app.messaging.sealing import new_key
 
 ROOT = Path(__file__).parents[2]
@@ -123,15 +123,20 @@ class Stack:
         self.processes.append(process)
         return process
 
-    def web(self) -> "subprocess.Popen[bytes]":
+    def web(self, wait: bool = True, **settings: str) -> "subprocess.Popen[bytes]":
         argv = [*UVICORN, "scheduler_project.asgi:application", "--port", str(self.port)]
-        process = self.start("web", [*argv, "--no-access-log"], self.environment)
-        wait_until(self._answers, 30, "the web service answers")
+        process = self.start("web", [*argv, "--no-access-log"], self.environment | settings)
+        if wait:
+            wait_until(self._answers, 30, "the web service answers")
         return process
 
-    def dispatcher(self, name: str = "dispatcher") -> "subprocess.Popen[bytes]":
+    def dispatcher(self, name: str = "dispatcher", **settings: str) -> "subprocess.Popen[bytes]":
         argv = [*CELERY, "-A", "scheduler_project", "beat", "--loglevel", "INFO"]
-        return self.start(name, argv, self.environment)
+        return self.start(name, argv, self.environment | settings)
+
+    def listens(self, dispatcher: str) -> bool:
+        """Whether the dispatcher of that name is connected to the broker."""
+        return "Connected to the broker." in (self.folder / f"{dispatcher}.log").read_text()
 
     def use_broker(self, url: str) -> None:
         """Have what is started from now on use another broker."""
@@ -168,7 +173,7 @@ class Stack:
     # REST
 
     def request(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, seconds: float = 30
     ) -> tuple[int, Any]:
         request = urllib.request.Request(
             path if path.startswith("http") else f"http://127.0.0.1:{self.port}/api/v1/{path}",
@@ -177,7 +182,7 @@ class Stack:
             headers={"Authorization": f"Api-Key {self.key}", "Content-Type": "application/json", **(headers or {})},
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=seconds) as answer:
                 return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"null")

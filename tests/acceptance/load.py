@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from tests.acceptance.harness import Stack
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 
 COMMAND = 'printf "%s %s %s\\n" $SCHEDULER_RUN_ID $SCHEDULER_ATTEMPT $(date +%s.%N) >> {ledger}; sleep {seconds}'
 

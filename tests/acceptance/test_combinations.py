@@ -5,7 +5,7 @@ import pytest
 from services import load
 from tests.acceptance.harness import Stack, postgresql_database, sqlite_database
 from tests.brokers import address
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.acceptance
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.acceptance.harness import Stack, running
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.acceptance
 
@@ -48,6 +48,22 @@ def test_a_killed_worker_loses_its_process_and_another_takes_over(stack: Stack):
     ended = stack.wait_for(run, seconds=30)
     assert (ended["attempt"], ended["worker"]) == (2, "second")
     assert [(a["attempt"], a["worker"], a["reason"]) for a in ended["attempts"]] == [(1, "first", "worker_lost")]
+
+
+def test_what_is_delivered_at_most_once_fails_with_its_worker(stack: Stack):
+    worker = stack.worker("first")
+    stack.worker("second")
+    stack.post(f"workers/{_named(stack, 'second')}/drain/")
+    run = stack.run(stack.task("sleep 66.8", delivery="at_most_once", max_attempts=5))
+    stack.wait_for(run, "running")
+    stack.post(f"workers/{_named(stack, 'second')}/undrain/")
+    worker.kill()
+    ended = stack.wait_for(run, "failed", seconds=30)
+    assert (ended["reason"], ended["attempt"], ended["worker"]) == ("worker_lost", 1, "first")
+
+
+def _named(stack: Stack, name: str) -> int:
+    return next(w["id"] for w in stack.get("workers/")["results"] if w["name"] == name)
 
 
 def test_a_killed_dispatcher_loses_and_doubles_nothing(stack: Stack, tmp_path):
@@ -136,7 +152,7 @@ def test_a_dispatcher_that_is_told_to_stop_hands_over_cleanly(stack: Stack):
     stack.worker()
     task = stack.task("true", schedule="* * * * * *")
     second = stack.dispatcher("dispatcher-2")
-    wait_until(lambda: _ended(stack, task, 3), 20, "runs end")
+    wait_until(lambda: _ended(stack, task, 3) and stack.listens("dispatcher-2"), 20, "runs end")
     second.send_signal(signal.SIGTERM)
     assert second.wait(5) == 0
     assert "Traceback" not in (stack.folder / "dispatcher-2.log").read_text()

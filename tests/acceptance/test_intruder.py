@@ -13,7 +13,7 @@ from celery import Celery
 from kombu import Connection, Consumer, Producer, Queue
 
 from tests.acceptance.harness import Stack
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 from workers_app.messaging import broker, envelope, protocol
 from workers_app.messaging.protocol import Assignment, Assignments, AttemptKey, Cancel, Lease
 from workers_app.messaging.sealing import CONTENT_TYPE, Seal, new_key

@@ -8,7 +8,7 @@ from services import Server
 from tests.acceptance.harness import Stack, postgresql_database, prepare
 from tests.acceptance.load import Load
 from tests.brokers import address
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.acceptance
 

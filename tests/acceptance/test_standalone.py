@@ -16,7 +16,7 @@ import pytest
 
 from scheduler_project.standalone.state import free_port
 from tests.acceptance.harness import ROOT
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.acceptance
 

@@ -9,7 +9,7 @@ import pytest
 from tests.acceptance.harness import Stack, postgresql_database, running
 from tests.acceptance.load import Load
 from tests.brokers import address, empty
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.acceptance
 

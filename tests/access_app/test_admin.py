@@ -125,3 +125,26 @@ def test_the_side_bar_shows_what_one_may_see():
     page = person("tasks_app.view_task").get("/admin/tasks_app/task/").content.decode()
     assert "/admin/tasks_app/task/" in page
     assert "/admin/access_app/apikey/" not in page
+
+
+def test_the_limits_of_a_namespace(client):
+    def save(**limits: str) -> dict[str, list[str]]:
+        answer = client.post(f"{ROOMS}{room.pk}/change/", {"name": "team-a", **limits})
+        room.refresh_from_db()
+        return {} if answer.status_code == 302 else answer.context["adminform"].form.errors
+
+    room = Namespace.objects.create(name="team-a")
+    assert save(max_pending="100", max_triggers_per_minute="60") == {}
+    assert (room.max_pending, room.max_triggers_per_minute) == (100, 60)
+    assert set(save(max_pending="0", max_triggers_per_minute="-1")) == {"max_pending", "max_triggers_per_minute"}
+    assert save() == {}
+    assert (room.max_pending, room.max_triggers_per_minute) == (None, None)
+
+
+def test_the_admin_says_which_limit_holds(client):
+    stored = task(namespace=Namespace.objects.create(name="team-a", max_pending=1))
+    address = f"/admin/tasks_app/task/{stored.pk}/run_now/"
+    dialog = {**CONFIRMED, "params": "{}"}
+    assert "was made" in said(client.post(address, dialog))
+    assert "“team-a” may have at most 1 pending runs" in said(client.post(address, dialog))
+    assert "at most 1 pending" in bulk(client, "/admin/tasks_app/task/", "run_selected", stored)

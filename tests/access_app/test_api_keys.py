@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from access_app import authentication
 from access_app.models import ApiKey
 from tasks_app.clock import database_now
-from tests.conftest import wait_until
 from tests.tasks_app.api.conftest import TASKS, refused
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 REFUSAL = "This API key is unknown, expired or revoked."

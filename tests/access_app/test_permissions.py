@@ -3,7 +3,8 @@
 import pytest
 from rest_framework.test import APIClient
 
-from tasks_app.models import Task, TaskRun
+from tasks_app.clock import database_now
+from tasks_app.models import Circuit, Task, TaskRun
 from tests.tasks_app.api.conftest import RUNS, TASK, TASKS, WORKERS, refused, rows
 from tests.tasks_app.api.conftest import make_run as _make_run
 from tests.tasks_app.api.conftest import make_task as _make_task
@@ -14,6 +15,7 @@ from tests.tasks_app.api.conftest import worker as _worker
 pytestmark = pytest.mark.django_db
 make_run, make_task, make_worker, task, worker = _make_run, _make_task, _make_worker, _task, _worker
 
+CIRCUITS = "/api/v1/circuits/"
 READING = [
     ("get", TASKS, "view_task"),
     ("get", "{task}", "view_task"),
@@ -24,6 +26,8 @@ READING = [
     ("get", "{run}logs/stream/", "view_runlog"),
     ("get", WORKERS, "view_workerinfo"),
     ("get", "{worker}", "view_workerinfo"),
+    ("get", CIRCUITS, "view_circuit"),
+    ("get", "{circuit}", "view_circuit"),
 ]
 WRITING = [
     ("post", TASKS, "add_task"),
@@ -38,18 +42,21 @@ WRITING = [
     ("post", "{run}retry/", "add_taskrun"),
     ("post", "{worker}drain/", "change_workerinfo"),
     ("post", "{worker}undrain/", "change_workerinfo"),
+    ("post", "{circuit}reset/", "change_circuit"),
 ]
 SIGNED_IN = [("post", "/api/v1/schedules/preview/"), ("get", "/api/v1/schema/"), ("get", "/api/v1/docs/")]
-VIEW = ("view_task", "view_taskrun", "view_runlog", "view_workerinfo")
+VIEW = ("view_task", "view_taskrun", "view_runlog", "view_workerinfo", "view_circuit")
 
 
 @pytest.fixture
 def call(task, worker, make_run):
     """Calls one of the addresses above, with a body that would be good for most."""
     run = make_run("pending")
+    circuit = Circuit.objects.create(target="task:1", failures=1, updated_at=database_now())
 
     def send(client, method, address):
         names = {"task": f"{TASKS}{task.pk}/", "run": f"{RUNS}{run.pk}/", "worker": f"{WORKERS}{worker.pk}/"}
+        names["circuit"] = f"{CIRCUITS}{circuit.pk}/"
         body = [{"task": task.pk}] if address.endswith("bulk/") else {**TASK, "name": "new"}
         if address.endswith("preview/"):
             body = {"schedule": "@daily"}
@@ -62,7 +69,8 @@ def call(task, worker, make_run):
 
 def everything():
     tasks = Task.objects.values_list("pk", "status", "name", "deleted_at")
-    return rows(), list(tasks), list(TaskRun.objects.values_list("pk", "status", "cancel_requested_at"))
+    circuits = list(Circuit.objects.values_list("pk", "failures"))
+    return rows(), list(tasks), list(TaskRun.objects.values_list("pk", "status", "cancel_requested_at")), circuits
 
 
 @pytest.mark.parametrize(("method", "address"), [row[:2] for row in READING + WRITING] + SIGNED_IN)

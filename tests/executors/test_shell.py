@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 import sys
 from pathlib import Path
@@ -9,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from executors.base import Outcome
+from executors.base import Outcome, Unable
+from executors.keeper import spawn
 from executors.keeper.client import OPEN_FILES
 from executors.shell import Shell
 from tests.executors.helpers import Log, context
@@ -158,6 +161,61 @@ async def test_a_working_directory_that_cannot_be_entered(shell: Shell, tmp_path
     file.touch()
     assert "Not a directory" in (await failure_of(shell, "true", cwd=str(file))).error
     assert await output_of(shell, "pwd -P") == f"{Path.cwd()}\n"
+
+
+async def test_a_system_that_starts_no_more_processes_is_not_the_commands_fault(shell: Shell) -> None:
+    assert shell.keeper_pid
+    before = resource.prlimit(shell.keeper_pid, resource.RLIMIT_AS)
+    resource.prlimit(shell.keeper_pid, resource.RLIMIT_AS, (1 << 20, before[1]))
+    with pytest.raises(Unable, match="cannot start another process now"):
+        await shell.run(context("true"))
+    resource.prlimit(shell.keeper_pid, resource.RLIMIT_AS, before)
+    assert (await shell.run(context("true"))).succeeded
+
+
+async def test_a_worker_that_may_open_no_more_files_is_not_the_commands_fault(shell: Shell) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+    try:
+        with pytest.raises(Unable, match="pipe"):
+            await shell.run(context("true"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert (await shell.run(context("true"))).succeeded
+
+
+async def test_without_its_helper_the_worker_is_unable(monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = Shell()
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "executable", "/no/such/python")
+        with pytest.raises(Unable, match="helper process"):
+            await shell.start()
+    await shell.start()
+    assert (await shell.run(context("true"))).succeeded
+    await shell.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.EAGAIN, spawn.Exhausted),
+        (errno.ENOMEM, spawn.Exhausted),
+        (errno.ENFILE, spawn.Exhausted),
+        (errno.E2BIG, spawn.Refused),
+        (errno.EACCES, spawn.Refused),
+        (errno.ENOENT, spawn.Refused),
+    ],
+)
+def test_whose_fault_it_is(monkeypatch: pytest.MonkeyPatch, number: int, kind: type[Exception]) -> None:
+    def refuse(*args: Any, **options: Any) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "posix_spawn", refuse)
+    with pytest.raises(spawn.Refused) as refused:
+        spawn.start(["/no/such"], {}, None, "", 1)
+    assert type(refused.value) is kind
 
 
 async def test_exit_codes(shell: Shell) -> None:

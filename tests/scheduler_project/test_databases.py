@@ -1,8 +1,9 @@
 """`DATABASE_URL` in, connections out."""
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.db.backends.postgresql.base import DatabaseWrapper
+from django.db.models.signals import pre_migrate
 from django.utils.connection import ConnectionProxy
 
 from scheduler_project import databases
@@ -49,3 +50,22 @@ def test_sqlite_is_durable_and_waits_its_turn():
     found = databases.parse("sqlite:////tmp/x.sqlite3")
     assert found["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
     assert "synchronous=FULL" in found["OPTIONS"]["init_command"]
+
+
+@pytest.mark.parametrize(("name", "value"), databases.LIMITS.items())
+def test_no_session_of_a_service_waits_for_ever(postgresql: Entry, name: str, value: str):
+    assert ask(wrapper(postgresql.url), f"SHOW {name}") == value
+
+
+@pytest.mark.only("postgresql")
+@pytest.mark.django_db
+def test_a_migration_may_take_its_time_but_waits_for_no_lock(database):
+    with connection.cursor() as cursor:
+        for name, value in databases.LIMITS.items():
+            cursor.execute(f"SET LOCAL {name} = '{value}'")
+        pre_migrate.send(sender=None, using="default")
+        found = {}
+        for name in databases.LIMITS:
+            cursor.execute(f"SHOW {name}")
+            found[name] = cursor.fetchone()[0]
+    assert found == {"lock_timeout": "2s", "statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}

@@ -90,3 +90,9 @@ def test_being_alive_needs_nothing(dead_broker, django_assert_num_queries):
     with django_assert_num_queries(0):
         answer = Client().get("/healthz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_counters_are_shown_without_signing_in():
+    answer = Client().get("/metrics")
+    assert answer.status_code == 200
+    assert "# TYPE scheduler_events_total counter" in answer.content.decode()

@@ -12,7 +12,7 @@ import pytest
 
 import services
 from services import PostgreSQL, Redis
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from services import PostgreSQL, RabbitMQ, Redis, Server, ServerError
-from tests.conftest import wait_until
 from tests.services.clients import get, put
 from tests.services.conftest import Running
+from tests.waiting import wait_until
 
 
 @pytest.fixture(params=[PostgreSQL, RabbitMQ, Redis], ids=lambda kind: kind.kind)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services import Redis, process
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture

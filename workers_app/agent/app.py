@@ -6,7 +6,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import celeryd_init
 
-from workers_app import environment
+from workers_app import environment, metrics
 from workers_app.agent import settings
 from workers_app.agent.consumer import Consumer
 from workers_app.agent.pool import AsyncioPool
@@ -27,6 +27,7 @@ environment.refuse_problems()
 
 
 @celeryd_init.connect
-def name_worker(instance: Any, **kwargs: Any) -> None:
-    """Let Flower and `celery inspect` show the worker by its own name."""
+def begin(instance: Any, **kwargs: Any) -> None:
+    """Let Flower and `celery inspect` show the worker by its own name, and Prometheus what it counts."""
     instance.hostname = f"{settings.NAME}@{socket.gethostname()}"
+    metrics.serve()

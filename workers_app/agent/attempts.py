@@ -69,8 +69,8 @@ class Attempts:
         if held is None:
             return
         held.request.end(report.error)
-        if report.reason == "shutdown":
-            self._give_back(report.key, "shutdown")
+        if report.reason in ("shutdown", "unable"):
+            self._give_back(report.key, report.reason, begun=report.reason == "shutdown")
         elif report.reason != AT_ONCE:
             self._say(report.key, report)
 
@@ -80,8 +80,8 @@ class Attempts:
             self._ended.popitem(last=False)
         self._report(report)
 
-    def _give_back(self, key: AttemptKey, reason: str) -> None:
-        self._say(key, Returned(key, reason))
+    def _give_back(self, key: AttemptKey, reason: str, *, begun: bool = False) -> None:
+        self._say(key, Returned(key, reason, begun))
 
     def explain(self, keys: Iterable[AttemptKey]) -> None:
         """The dispatcher asks after attempts we do not hold: say how they ended, or that they will never run here."""
@@ -89,8 +89,8 @@ class Attempts:
             if key in self._ended:
                 self._report(self._ended[key])
             elif key not in self.held:
-                self._is_new(key)
-                self._give_back(key, "undelivered")
+                # Seen, and neither held nor remembered: it ended here so long ago that nobody knows how.
+                self._give_back(key, "undelivered", begun=not self._is_new(key))
 
     def stop(self, keys: Iterable[AttemptKey], why: str) -> None:
         """End those of `keys` that are held; they report when gone. `why`: cancelled, shutdown or `AT_ONCE`."""

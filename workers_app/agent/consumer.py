@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import msgspec
 from celery.exceptions import WorkerShutdown
 from celery.worker import control, state
 from celery.worker.consumer import Consumer as CeleryConsumer
@@ -21,20 +22,33 @@ from executors.base import AT_ONCE
 from workers_app.agent import settings
 from workers_app.agent.attempts import Attempts
 from workers_app.agent.lease import DatabaseClock, Incarnation
+from workers_app.agent.load import Load
 from workers_app.agent.pool import Job
 from workers_app.agent.reporter import Reporter
 from workers_app.agent.request import AttemptRequest
 from workers_app.agent.runner import Runner, cancelled
+from workers_app.events import note
 from workers_app.messaging import broker, protocol
 from workers_app.messaging.dropped import MALFORMED, drop
 from workers_app.messaging.envelope import Receiver
-from workers_app.messaging.protocol import Assignment, Assignments, Cancel, Finished, Lease, ToWorker, worker_queue
+from workers_app.messaging.hearing import Hearing
+from workers_app.messaging.protocol import (
+    Assignment,
+    Assignments,
+    Cancel,
+    Echo,
+    Finished,
+    Lease,
+    ToWorker,
+    worker_queue,
+)
 from workers_app.messaging.sealing import SealError
 from workers_app.messaging.sender import Sender
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT_SECONDS = 2.0
+HEARTBEAT_SECONDS, ANSWER_SECONDS = 2.0, 1.0
+"""How often we say that we live; and how long we wait for an answer before we say it again, to all."""
 RETRY_SECONDS, RETRY_SECONDS_MOST = 0.2, 1.0
 """The first and the longest wait before the broker is tried again. A lease is short, and Celery would wait for ever
 longer, up to half a minute."""
@@ -58,17 +72,20 @@ class Consumer(CeleryConsumer):
             del control.Panel.data[name]
         self.clock = DatabaseClock()
         self.incarnation = Incarnation()
+        self.hearing = Hearing()
+        self.load = Load()
         self.receiver = Receiver[ToWorker](broker.seal(), ToWorker)
         self.reporter = Reporter(self.incarnation.boot, lambda: self.pool.call_in_hub(self._flush_soon))
         self.runner = Runner(self.reporter.add)
         self.attempts = Attempts(self.pool.limit, self._start, self._request, self.reporter.add)
         self._sender: Sender | None = None
         self._own_queue()
+        self._beat_at = 0.0
         self._lease_watch = asyncio.run_coroutine_threadsafe(self._watch_lease(), self.pool.loop)
 
     def ensure_connected(self, conn: Connection) -> Connection:
         """Try until the broker is there, or this worker is told to stop."""
-        away = partial(logger.warning, "The broker is away: %s. Trying again in %g s.")
+        away = partial(note, "broker_away", "The broker is away: %s. Trying again in %g s.")
         return conn.ensure_connection(
             away,
             interval_start=RETRY_SECONDS,
@@ -77,13 +94,22 @@ class Consumer(CeleryConsumer):
             callback=state.maybe_shutdown,
         )
 
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Let go of both our connections without waiting for a server that may not answer: a lease is short."""
+        for connection in (self.event_dispatcher and self.event_dispatcher.connection, self.connection):
+            if connection:
+                broker.abandon(connection)
+        super().on_connection_error_after_connected(exc)
+
     # Messages in
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Delivery], None]:
         """Celery asks for it each time it has connected; so heartbeats begin anew here too."""
         self._sender = Sender(self.connection.channel())
         self.reporter.reconnected()
-        self.timer.call_repeatedly(HEARTBEAT_SECONDS, self.beat)
+        self.hearing.reconnected()
+        self._beat_at = 0.0
+        self.timer.call_repeatedly(ANSWER_SECONDS, self._keep_beating)
         self.hub.call_soon(self.beat)
         return self._receive
 
@@ -92,6 +118,7 @@ class Consumer(CeleryConsumer):
         if message is None:
             return
         self.receiver.remember(delivery.body)
+        self.hearing.heard()
         try:
             self._handle(message)
         except self.connection_errors + self.channel_errors:
@@ -114,6 +141,8 @@ class Consumer(CeleryConsumer):
                 self._renew(message)
             case Cancel():
                 self.attempts.stop(message.keys, "cancelled")
+            case Echo():
+                pass  # that it came is all it says
 
     def _take(self, assignment: Assignment) -> None:
         if self.incarnation.may_act:
@@ -127,13 +156,19 @@ class Consumer(CeleryConsumer):
             return
         if self.incarnation.grant(lease.seq, lease.seconds):
             self.clock.told(lease.now)
+            self.pool.loop.call_soon_threadsafe(self.runner.renew, self.incarnation.seconds_left)
         self.attempts.stop(lease.cancel, "cancelled")
         self.attempts.explain(lease.unknown)
 
     # Heartbeats and reports out
 
+    def _keep_beating(self) -> None:
+        if self.incarnation.unanswered or time.monotonic() >= self._beat_at:
+            self.beat()
+
     def beat(self, state: str = "") -> None:
         """Say that we are alive and what we hold; an ended lease is an ended incarnation."""
+        self._beat_at = time.monotonic() + HEARTBEAT_SECONDS - ANSWER_SECONDS / 2
         if self.incarnation.ended:
             self._begin_anew("The lease has ended: no dispatcher has answered in time.")
         heartbeat = protocol.Heartbeat(
@@ -148,10 +183,32 @@ class Consumer(CeleryConsumer):
             holds=list(self.attempts.held),
             state=state or ("draining" if self.attempts.closed else "online"),
             after=self.incarnation.after,
+            cpu_percent=self.load.cpu_percent(),
+            memory_percent=self.load.memory_percent(),
         )
         if self._sender:
-            self._sender.to_dispatchers(heartbeat, self.clock.now)
+            self._say(self._sender, heartbeat)
         self._flush()
+
+    def _say(self, sender: Sender, heartbeat: protocol.Heartbeat) -> None:
+        """To one dispatcher; to all when it does not answer, as it may stand still; and to ourselves when none does."""
+        unanswered = self.incarnation.unanswered - 1
+        if unanswered < 1:
+            sender.to_dispatchers(heartbeat, self.clock.now)
+            return
+        sender.to_all_dispatchers(heartbeat, self.clock.now)
+        self._listen(sender)
+
+    def _listen(self, sender: Sender) -> None:
+        """Give up a connection on which we do not hear ourselves, and this process where no connection helps."""
+        if self.hearing.is_deaf():
+            note("deaf", "Nothing reaches this worker over its connection to the broker; connecting anew.")
+            if self.hearing.is_ill:
+                note("deaf_process", "No connection helped; this process ends, to be started anew.")
+                state.should_terminate = os.EX_TEMPFAIL
+            raise ConnectionResetError("nothing reaches us over this connection")
+        if self.hearing.ask():
+            sender.to_worker(self.incarnation.boot, Echo(), self.clock.now, self.hearing.accepted)
 
     def _flush_soon(self) -> None:
         self.hub.call_later(self.reporter.gather_seconds, self._flush)
@@ -162,8 +219,13 @@ class Consumer(CeleryConsumer):
     # Attempts
 
     def _start(self, assignment: Assignment, done: Callable[[Finished], None]) -> Job:
+        incarnation = self.incarnation
+
         def ended(task: "asyncio.Task[Finished]") -> None:
-            done(_outcome(assignment, task))
+            outcome = _outcome(assignment, task)
+            # Past the lease what runs is ended, here or by the executor itself: that is no failure of its own.
+            lost = bool(outcome.reason) and incarnation.ended
+            done(msgspec.structs.replace(outcome, reason=AT_ONCE) if lost else outcome)
 
         return self.pool.apply_async(self.runner.carry_out, (assignment,), callback=ended)
 
@@ -182,13 +244,15 @@ class Consumer(CeleryConsumer):
 
     def _begin_anew(self, why: str) -> None:
         """End all that runs and go on under a new boot id, with a queue of its own."""
-        logger.warning("%s Ending %d attempts and beginning anew.", why, len(self.attempts.held))
+        note("began_anew", "%s Ending %d attempts and beginning anew.", why, len(self.attempts.held))
         self.attempts.forget()
         before = worker_queue(self.incarnation.boot)
-        self.cancel_task_queue(before)
         self.incarnation = Incarnation(after=self.incarnation.boot)
         self.reporter.forget(self.incarnation.boot)
-        self.task_consumer.add_queue(self._own_queue())
+        queue = self._own_queue()
+        # From here on the broker may refuse; the next connection consumes the new queue all the same.
+        self.cancel_task_queue(before)
+        self.task_consumer.add_queue(queue)
         self.task_consumer.consume()
         self.task_consumer.channel.queue_delete(before)
 

@@ -40,11 +40,12 @@ class AttemptOutput:
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
 
-    def close(self) -> None:
-        """Report what is left."""
+    def close(self, *, begun: bool = True) -> None:
+        """Report what is left, and, unless the attempt has not `begun` at all, that it started."""
         if self._timer:
             self._timer.cancel()
-        self._begin()
+        if begun:
+            self._begin()
         self._text += self._decode(self._kept.finish(), True)
         self._emit(len(self._text))
 

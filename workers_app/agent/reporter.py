@@ -1,15 +1,12 @@
 """Reports on their way to the dispatcher: kept until the broker has them, sent in batches."""
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from itertools import islice
 from uuid import UUID
 
-import msgspec
-
-from workers_app.messaging.protocol import Report, Reports
+from workers_app.agent.backlog import Backlog
+from workers_app.messaging.protocol import Finished, Report, Reports
 from workers_app.messaging.sender import Sender
 
 BATCH = 200
@@ -19,6 +16,8 @@ GATHER_SECONDS_EACH, GATHER_SECONDS_MOST = 0.0005, 0.05
 """Reports wait for others, the longer the more there were lately: one message with many costs all sides less."""
 CONFIRM_SECONDS = 10.0
 """What the broker has not confirmed by then is sent again; coming twice does no harm."""
+UNCONFIRMED = 20
+"""With so many batches unconfirmed nothing more is sent: a broker that does not keep up gets no more to keep."""
 
 
 class Reporter:
@@ -27,7 +26,7 @@ class Reporter:
     def __init__(self, boot: UUID, wake: Callable[[], None]) -> None:
         self.boot = boot
         self._wake = wake
-        self._waiting: deque[Report] = deque()
+        self._waiting = Backlog()
         self._unconfirmed: dict[int, tuple[float, list[Report]]] = {}
         self._batches = 0
         self._lately = 0
@@ -35,7 +34,7 @@ class Reporter:
 
     def add(self, report: Report) -> None:
         """Queue a report and have it sent soon; many that come together go together."""
-        self._waiting.append(report)
+        self._waiting.add(report)
         if not self._awake:
             self._awake = True
             self._wake()
@@ -50,24 +49,16 @@ class Reporter:
         self._awake = False
         self._lately = len(self._waiting)
         self._take_back(time.monotonic() - CONFIRM_SECONDS)
-        while self._waiting and sender:
-            batch = list(self._next_batch())
+        while sender and len(self._unconfirmed) < UNCONFIRMED and (batch := self._waiting.batch(BATCH, BATCH_BYTES)):
             self._batches += 1
             self._unconfirmed[self._batches] = (time.monotonic(), batch)
-            for _ in batch:
-                self._waiting.popleft()
             sender.to_dispatchers(Reports(self.boot, batch), now, partial(self._arrived, self._batches))
-
-    def _next_batch(self) -> Iterator[Report]:
-        size = 0
-        for report in islice(self._waiting, BATCH):
-            yield report
-            size += len(msgspec.msgpack.encode(report))
-            if size > BATCH_BYTES:
-                return
 
     def _arrived(self, batch: int) -> None:
         self._unconfirmed.pop(batch, None)
+        if self._waiting and not self._awake:
+            self._awake = True
+            self._wake()
 
     def reconnected(self) -> None:
         """What the old connection did not confirm may be lost: it goes again over the new one."""
@@ -75,7 +66,7 @@ class Reporter:
 
     def _take_back(self, sent_before: float) -> None:
         for number in [n for n, (sent, _) in reversed(self._unconfirmed.items()) if sent <= sent_before]:
-            self._waiting.extendleft(reversed(self._unconfirmed.pop(number)[1]))
+            self._waiting.take_back(self._unconfirmed.pop(number)[1])
 
     @property
     def idle(self) -> bool:
@@ -83,7 +74,10 @@ class Reporter:
         return not self._waiting and not self._unconfirmed
 
     def forget(self, boot: UUID) -> None:
-        """A new incarnation begins: what the old one had to say is of no use any more."""
+        """A new incarnation begins. Of what the old one had to say, only how attempts ended may still be of use.
+
+        Where a run has not been given to another worker yet, it need not be done again.
+        """
         self.boot = boot
-        self._waiting.clear()
-        self._unconfirmed.clear()
+        self._take_back(time.monotonic())
+        self._waiting.keep_only(Finished)

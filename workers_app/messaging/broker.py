@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -23,6 +24,12 @@ LISTS = ("redis", "rediss", "redis+socket")
 STREAMS = ("redis+stream", "rediss+stream")
 SCHEMES = (*RABBITMQ, *LISTS, *STREAMS)
 TLS = ("amqps", "rediss", "rediss+stream")
+SECONDS = 3.0
+"""Without an answer for so long a connection is taken as broken. Then a third of a lease is gone."""
+HEARTBEAT_SECONDS = 6
+"""RabbitMQ and we take each other for gone after so long (twice that at most) without a sign of life. What it has given
+to one who is gone, reaches nobody else before."""
+COLLECT_SECONDS = 1.0
 EXPIRES_SECONDS = 60.0
 """The queue of a worker that is gone disappears by itself after so long."""
 
@@ -101,7 +108,13 @@ def configure(app: Celery, **settings: Any) -> None:
         broker_use_ssl=tls(address),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options=_options(address, seconds=30.0),
+        # A broker that refuses, as its disk is full say, will not refuse for ever.
+        broker_channel_error_retry=True,
+        # An exclusive queue would be locked for as long as RabbitMQ believes in a connection that we gave up.
+        control_queue_exclusive=False,
+        control_queue_durable=True,
+        broker_transport_options=_options(address, SECONDS),
+        broker_heartbeat=HEARTBEAT_SECONDS,
         accept_content=[SERIALIZER],
         task_serializer=SERIALIZER,
         event_serializer=SERIALIZER,
@@ -113,7 +126,7 @@ def configure(app: Celery, **settings: Any) -> None:
     )
 
 
-def connect(seconds: float = 30.0, heartbeat: float = 0.0) -> Connection:
+def connect(seconds: float = SECONDS, heartbeat: float = 0.0) -> Connection:
     """A connection of one's own, not yet opened; no answer for `seconds` is an error, and nothing is tried twice.
 
     With `heartbeat` (seconds, RabbitMQ only) the caller calls `heartbeat_check` often.
@@ -123,6 +136,15 @@ def connect(seconds: float = 30.0, heartbeat: float = 0.0) -> Connection:
     return Connection(
         address, ssl=tls(address) or False, transport_options=options, connect_timeout=seconds, heartbeat=heartbeat
     )
+
+
+def abandon(connection: Connection) -> None:
+    """Close a connection that may be broken, without waiting long for an answer; what was not confirmed goes back."""
+    with suppress(*errors(connection)):
+        # Of RabbitMQ: the closing handshake is left out, as there nothing would end the wait for it.
+        if hangs_up := getattr(connection._connection, "collect", None):
+            hangs_up()
+        connection.collect(socket_timeout=COLLECT_SECONDS)
 
 
 def errors(connection: Connection) -> tuple[type[BaseException], ...]:

@@ -13,7 +13,7 @@ import msgspec
 INBOX = "scheduler.inbox"
 """The one queue all dispatchers share: reports and heartbeats."""
 HINTS = "scheduler.hints"
-"""The fanout exchange that wakes dispatchers; what nobody hears is gone, which is right for a hint."""
+"""The fanout exchange that reaches every dispatcher; what nobody hears is gone, which is right for a hint."""
 
 
 def worker_queue(boot: UUID) -> str:
@@ -80,6 +80,10 @@ class Cancel(Message, frozen=True, tag="cancel"):
     keys: list[AttemptKey]
 
 
+class Echo(Message, frozen=True, tag="echo"):
+    """Worker → itself: does what is meant for me reach me?"""
+
+
 # Worker → dispatcher
 
 
@@ -114,6 +118,8 @@ class Returned(Message, frozen=True, tag="returned"):
 
     key: AttemptKey
     reason: str
+    begun: bool = False
+    """It has run here for a while, or may have."""
 
 
 Report = Started | Output | Finished | Returned
@@ -144,6 +150,9 @@ class Heartbeat(Message, frozen=True, tag="heartbeat"):
     """online; draining: takes nothing new; offline: has ended, holds nothing."""
     after: UUID | None = None
     """The incarnation before this one, whose lease ended: this process has ended all it ran under it."""
+    cpu_percent: float | None = None
+    memory_percent: float | None = None
+    """How much of the worker's machine is in use."""
 
 
 # Not ours
@@ -157,5 +166,5 @@ class Foreign(Message, frozen=True, tag="celery"):
     body: Any
 
 
-ToWorker = Assignments | Lease | Cancel
+ToWorker = Assignments | Lease | Cancel | Echo
 ToDispatcher = Reports | Heartbeat | Hint

@@ -11,8 +11,6 @@ from workers_app.messaging import broker, protocol
 from workers_app.messaging.envelope import DISPATCHERS, wrap
 from workers_app.messaging.sealing import CONTENT_TYPE
 
-SETTLE_SECONDS = 10.0
-
 
 class Sender:
     """One channel to send on. All methods raise the connection's errors.
@@ -31,9 +29,11 @@ class Sender:
             channel.confirm_select()
             channel.events["basic_ack"].add(self._confirmed)
 
-    def to_worker(self, boot: UUID, message: protocol.Message, now: float) -> None:
-        """Send to one incarnation of a worker; `now` is the database's time in seconds since 1970."""
-        self._publish(message, boot, now, routing_key=protocol.worker_queue(boot), delivery_mode=1)
+    def to_worker(
+        self, boot: UUID, message: protocol.Message, now: float | None, arrived: Callable[[], None] = lambda: None
+    ) -> None:
+        """Send to one incarnation of a worker; `now` is the database's time in seconds since 1970, if known."""
+        self._publish(message, boot, now, arrived, routing_key=protocol.worker_queue(boot), delivery_mode=1)
 
     def to_dispatchers(
         self, message: protocol.Message, now: float | None, arrived: Callable[[], None] = lambda: None
@@ -41,10 +41,10 @@ class Sender:
         """Put `message` into the inbox; `now` is None as long as the sender does not know the database's time."""
         self._publish(message, DISPATCHERS, now, arrived, routing_key=protocol.INBOX, delivery_mode=2)
 
-    def hint(self, now: float) -> None:
-        """Tell the dispatchers that something may be pending."""
+    def to_all_dispatchers(self, message: protocol.Message, now: float | None) -> None:
+        """Tell every dispatcher that listens now, rather than the one that comes first to the inbox."""
         exchange = {"exchange": broker.hints, "declare": [broker.hints]}
-        self._publish(protocol.Hint(), DISPATCHERS, now, delivery_mode=1, **exchange)
+        self._publish(message, DISPATCHERS, now, delivery_mode=1, **exchange)
 
     def _publish(
         self,
@@ -73,4 +73,4 @@ class Sender:
         with self._producer.batch():
             yield
         while self._open:
-            self._channel.connection.drain_events(timeout=SETTLE_SECONDS)
+            self._channel.connection.drain_events(timeout=broker.SECONDS)

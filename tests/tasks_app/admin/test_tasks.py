@@ -25,6 +25,10 @@ FORM = {
     "max_attempts": "1",
     "retry_delay_seconds": "5",
     "retry_max_delay_seconds": "300",
+    "delivery": "at_least_once",
+    "circuit": "off",
+    "circuit_failures": "5",
+    "circuit_seconds": "30",
     "worker_labels": "{}",
     "strategy": "least_loaded",
 }

@@ -28,6 +28,10 @@ FULL = {
     "max_attempts": 100,
     "retry_delay_seconds": 0.0,
     "retry_max_delay_seconds": 10.0,
+    "delivery": "at_most_once",
+    "circuit": "skip",
+    "circuit_failures": 1000,
+    "circuit_seconds": 1.5,
     "worker_labels": {"zone": "eu"},
     "strategy": "round_robin",
 }

@@ -124,7 +124,7 @@ def test_many_runs_cost_few_statements(django_assert_max_num_queries):
     task = a_task()
     for _ in range(300):
         a_run(task)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         assert len(assign(NOW)) == 300
 
 

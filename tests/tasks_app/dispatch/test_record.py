@@ -1,4 +1,4 @@
-"""Duties 1 and 2: reports and heartbeats become rows; what does not agree is settled; what is lost is found."""
+"""Duties 1 and 2: reports become rows; what is lost is found."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -9,9 +9,9 @@ from tasks_app.dispatch.decide import MAX_LOSSES
 from tasks_app.dispatch.record import record
 from tasks_app.dispatch.recover import recover
 from tasks_app.models import RunAttempt, RunLog, TaskRun
+from tests.tasks_app.dispatch.test_leases import beat, lease
 from tests.tasks_app.factories import NOW, a_run, a_task, a_worker, an_active_run
-from workers_app.messaging.protocol import AttemptKey, Finished, Heartbeat, Lease, Output, Reports, Returned, Started
-from workers_app.models import WorkerInfo
+from workers_app.messaging.protocol import AttemptKey, Finished, Output, Reports, Returned, Started
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(seconds=5)
@@ -23,17 +23,6 @@ def key(run: TaskRun, attempt: int = 1) -> AttemptKey:
 
 def report(*items) -> Reports:
     return Reports(uuid4(), list(items))
-
-
-def beat(worker: WorkerInfo | None = None, *, seq: int = 1, holds=(), state="online", **fields) -> Heartbeat:
-    values = {"boot": worker.boot_id if worker else uuid4(), "name": worker.name if worker else "new", "max_tasks": 4}
-    rest = {"hostname": "h", "pid": 1, "labels": {}, "executors": ["shell"], "holds": list(holds)}
-    return Heartbeat(seq=seq, state=state, **values, **rest, **fields)
-
-
-def lease(message: Heartbeat, now=NOW) -> Lease:
-    ((_, answer),) = record([message], now)
-    return answer
 
 
 def test_a_whole_life_in_one_batch():
@@ -109,34 +98,6 @@ def test_a_run_that_shall_be_cancelled_is_not_tried_again(item):
     assert (run.status, run.reason) == ("cancelled", "cancelled")
 
 
-def test_a_heartbeat_registers_a_worker_and_gets_a_lease():
-    answer = lease(beat())
-    worker = WorkerInfo.objects.get()
-    assert (worker.name, worker.status, worker.max_tasks, worker.lease_until) == (
-        "new",
-        "online",
-        4,
-        NOW + timedelta(seconds=10),
-    )
-    assert answer == Lease(1, 10.0, [], [], NOW.timestamp())
-
-
-def test_a_new_incarnation_supersedes_the_old_one():
-    old = a_worker(name="new")
-    lease(beat())
-    old.refresh_from_db()
-    assert old.superseded
-
-
-def test_a_late_heartbeat_changes_nothing_and_gets_no_answer():
-    """It may come twice, or behind a newer one that another dispatcher has recorded: the worker is alive."""
-    worker = a_worker(heartbeat_seq=5)
-    for seq in (4, 5):
-        assert record([beat(worker, seq=seq)], LATER) == []
-    worker.refresh_from_db()
-    assert (worker.status, worker.heartbeat_seq, worker.lease_until) == ("online", 5, NOW + timedelta(seconds=10))
-
-
 def test_a_late_report_in_the_same_batch_hides_no_other():
     run = an_active_run(a_worker(), attempt=2)
     record([report(Finished(key(run, 2), "", 0)), report(Finished(key(run, 1), "error", 1))], LATER)
@@ -144,49 +105,12 @@ def test_a_late_report_in_the_same_batch_hides_no_other():
     assert (run.status, run.exit_code) == ("succeeded", 0)
 
 
-def test_a_worker_taken_as_lost_cannot_come_back():
-    worker = a_worker(status="offline")
-    assert lease(beat(worker)).seconds == 0
-    worker.refresh_from_db()
-    assert worker.status == "offline"
-
-
-def test_a_full_worker_is_busy_and_a_drained_one_stays_so():
-    worker = a_worker(max_tasks=4)
-    runs = [an_active_run(worker) for _ in range(4)]
-    lease(beat(worker, holds=[key(run) for run in runs]))
-    worker.refresh_from_db()
-    assert (worker.status, worker.current_tasks) == ("busy", 4)
-    worker.drain()
-    lease(beat(worker, seq=2))
-    worker.refresh_from_db()
-    assert worker.status == "draining"
-
-
-def test_heartbeat_and_database_are_brought_together():
-    worker = a_worker()
-    fine, undelivered, on_its_way = an_active_run(worker), an_active_run(worker, status="assigned"), a_run()
-    unwanted = an_active_run(worker, cancel_requested_at=NOW)
-    ended = a_run(status="succeeded", completed_at=NOW)
-    TaskRun.objects.filter(pk=on_its_way.pk).update(status="assigned", worker=worker, assigned_at=LATER)
-    answer = lease(beat(worker, holds=[key(fine), key(unwanted), key(ended), key(fine, 7)]), LATER)
-    assert set(answer.unknown) == {key(undelivered)}
-    assert set(answer.cancel) == {key(unwanted), key(ended), key(fine, 7)}
-
-
-def test_a_goodbye_is_final_and_gets_no_answer():
-    worker = a_worker()
-    assert record([beat(worker, state="offline")], NOW) == []
-    worker.refresh_from_db()
-    assert (worker.status, worker.current_tasks) == ("offline", 0)
-
-
 def test_a_batch_costs_few_statements(django_assert_max_num_queries):
     worker, task = a_worker(max_tasks=200), a_task()
     runs = [an_active_run(worker, task, status="assigned") for _ in range(100)]
     items = [item for run in runs for item in (Started(key(run)), Output(key(run), 0, "x"), Finished(key(run), "", 0))]
     with django_assert_max_num_queries(14):
-        record([report(*items), beat(worker, holds=[])], NOW)
+        record([report(*items)], NOW)
     assert TaskRun.objects.filter(status="succeeded").count() == 100
 
 
@@ -234,15 +158,37 @@ def test_a_worker_that_gave_up_its_lease_killed_no_run_and_was_killed_by_none():
     assert (old.status, old.gave_up, old.superseded) == ("offline", True, True)
 
 
-def test_the_newest_of_two_incarnations_in_one_batch_counts():
-    record([beat(), beat()], NOW)
-    first, second = WorkerInfo.objects.order_by("id")
-    assert (first.superseded, second.superseded) == (True, False)
-
-
-def test_a_cancelled_run_of_a_lost_worker_is_cancelled():
-    worker = a_worker(lease_until=NOW - timedelta(seconds=1))
-    run = an_active_run(worker, cancel_requested_at=NOW)
+@pytest.mark.parametrize("losses", [0, MAX_LOSSES - 1])
+def test_a_cancelled_run_is_cancelled_however_often_it_lost_its_worker(losses):
+    run = an_active_run(a_worker(lease_until=NOW - timedelta(seconds=1)), cancel_requested_at=NOW, losses=losses)
     recover(NOW)
     run.refresh_from_db()
     assert run.status == "cancelled"
+
+
+@pytest.mark.parametrize("status", ["assigned", "running"])
+@pytest.mark.parametrize("gave_up", [False, True])
+def test_what_is_delivered_at_most_once_is_not_started_again(status, gave_up):
+    """Also where no start was reported: the report may have been lost."""
+    worker = a_worker(lease_until=NOW - timedelta(seconds=1), gave_up=gave_up)
+    run = an_active_run(worker, a_task(delivery="at_most_once", max_attempts=5), status)
+    recover(NOW)
+    run.refresh_from_db()
+    assert (run.status, run.reason, run.attempt) == ("failed", "worker_lost", 1)
+    assert "at most once" in run.error
+
+
+@pytest.mark.parametrize(("begun", "expected"), [(False, ("pending", 2)), (True, ("failed", 1))])
+def test_what_never_began_may_start_elsewhere_even_at_most_once(begun, expected):
+    run = an_active_run(a_worker(), a_task(delivery="at_most_once"))
+    record([report(Returned(key(run), "shutdown", begun))], NOW)
+    run.refresh_from_db()
+    assert (run.status, run.attempt) == expected
+
+
+def test_a_failure_of_its_own_is_retried_even_at_most_once():
+    """It is known how the attempt ended, and `max_attempts` asks for another."""
+    run = an_active_run(a_worker(), a_task(delivery="at_most_once", max_attempts=2))
+    record([report(Finished(key(run), "error", 1))], NOW)
+    run.refresh_from_db()
+    assert (run.status, run.attempt) == ("pending", 2)

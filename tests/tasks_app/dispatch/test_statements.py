@@ -11,10 +11,11 @@ from django.test.utils import CaptureQueriesContext
 
 from tasks_app.dispatch.assign import assign
 from tasks_app.dispatch.fire import fire
+from tasks_app.dispatch.leases import renew
 from tasks_app.dispatch.outlook import look
 from tasks_app.dispatch.record import record
 from tasks_app.dispatch.recover import recover
-from tasks_app.models import RunAttempt, RunLog, TaskRun
+from tasks_app.models import Circuit, RunAttempt, RunLog, Task, TaskRun
 from tests.tasks_app.factories import NOW, a_run, a_task, a_worker, an_active_run
 from workers_app.messaging.protocol import AttemptKey, Finished, Heartbeat, Output, Reports, Started
 
@@ -79,14 +80,14 @@ def recording_heartbeats(number: int) -> int:
         for worker in [a_worker() for _ in range(number)]
     ]
     answers: list[Any] = []
-    cost = statements(lambda: answers.extend(record(list(beats), NOW)))
+    cost = statements(lambda: answers.extend(renew(list(beats), NOW)))
     assert len(answers) == number
     return cost
 
 
 def registering(number: int) -> int:
     beats = [Heartbeat(uuid4(), 1, f"w{n}", "", 1, {}, ["shell"], 10, []) for n in range(number)]
-    return statements(lambda: record(list(beats), NOW))
+    return statements(lambda: renew(list(beats), NOW))
 
 
 def recovering(number: int) -> int:
@@ -94,6 +95,38 @@ def recovering(number: int) -> int:
         an_active_run(a_worker(lease_until=NOW - timedelta(seconds=1)))
     cost = statements(lambda: recover(NOW))
     assert TaskRun.objects.filter(status="pending").count() == number
+    return cost
+
+
+def guarded(number: int, **fields: Any) -> list[AttemptKey]:
+    """Assigned runs of as many tasks, each with a circuit that the first failure opens."""
+    worker, circuit = a_worker(max_tasks=1000, lease_until=NOW + timedelta(hours=1)), {"circuit": "hold", **fields}
+    tasks = [a_task(circuit_failures=1, **circuit) for _ in range(number)]
+    return [AttemptKey(an_active_run(worker, task, status="assigned").pk, 1) for task in tasks]
+
+
+def recording_successes_of_guarded_tasks(number: int) -> int:
+    keys = guarded(number)
+    return statements(lambda: record([Reports(uuid4(), [Finished(key, "", 0) for key in keys])], NOW))
+
+
+def opening_circuits(number: int) -> int:
+    keys = guarded(number)
+    cost = statements(lambda: record([Reports(uuid4(), [Finished(key, "error", 1) for key in keys])], NOW))
+    assert Circuit.objects.filter(state="open").count() == number
+    return cost
+
+
+def letting_probes_pass(number: int) -> int:
+    keys = guarded(number, circuit="skip")
+    record([Reports(uuid4(), [Finished(key, "error", 1) for key in keys])], NOW)
+    for task in Task.objects.all():
+        a_run(task)
+        a_run(task)
+    placements = look(NOW).placements
+    cost = statements(lambda: assign(NOW + timedelta(seconds=30), placements))
+    assert Circuit.objects.filter(state="half_open").count() == number
+    assert TaskRun.objects.filter(reason="circuit").count() == number
     return cost
 
 
@@ -108,6 +141,9 @@ def recovering(number: int) -> int:
         (recording_heartbeats, 8),
         (registering, 9),
         (recovering, 8),
+        (recording_successes_of_guarded_tasks, 5),
+        (opening_circuits, 9),
+        (letting_probes_pass, 15),
     ],
 )
 @pytest.mark.parametrize("number", [1, 120])

@@ -98,7 +98,8 @@ def test_what_is_asked_after_is_explained(bench: Bench):
     ("why", "reported"),
     [
         ("cancelled", lambda key: [Finished(key, "cancelled")]),
-        ("shutdown", lambda key: [Returned(key, "shutdown")]),
+        ("shutdown", lambda key: [Returned(key, "shutdown", begun=True)]),
+        ("unable", lambda key: [Returned(key, "unable", begun=False)]),
         (AT_ONCE, lambda key: []),
     ],
 )
@@ -122,4 +123,4 @@ def test_a_new_incarnation_ends_all_and_answers_for_none_of_it(bench: Bench):
     assert bench.started[running].why == AT_ONCE
     bench.reports.clear()
     bench.attempts.explain([ended])
-    assert bench.reports == [Returned(ended, "undelivered")]
+    assert bench.reports == [Returned(ended, "undelivered", begun=True)]

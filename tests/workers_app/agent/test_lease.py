@@ -1,17 +1,16 @@
 """Until when an incarnation may act."""
 
-import time
-
 import pytest
 
-from workers_app.agent.lease import MARGIN_SECONDS, Incarnation
+from workers_app.agent import lease
+from workers_app.agent.lease import KNOWN_SECONDS, MARGIN_SECONDS, DatabaseClock, Incarnation
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch):
-    """Moves the monotonic clock that the lease reads."""
+    """Moves the steady clock that the lease reads."""
     now = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(lease, "steady", lambda: now[0])
 
     def advance(seconds: float) -> None:
         now[0] += seconds
@@ -53,3 +52,26 @@ def test_a_lease_that_has_ended_does_not_come_back(clock):
     clock(9.5)
     incarnation.grant(second, 100.0)
     assert (incarnation.may_act, incarnation.ended) == (False, True)
+
+
+def test_the_time_is_known_as_long_as_leases_come(clock):
+    """After that the database's clock may have been set: undated messages are believed, wrongly dated ones never."""
+    told = DatabaseClock()
+    assert told.now is None
+    told.told(5000.0)
+    clock(KNOWN_SECONDS - 1)
+    assert told.now == 5000.0 + KNOWN_SECONDS - 1
+    clock(1)
+    assert told.now is None
+    told.told(1000.0)
+    assert told.now == 1000.0
+
+
+def test_it_is_known_how_long_it_may_act_and_how_many_heartbeats_nobody_has_answered(clock):
+    incarnation = Incarnation()
+    first = incarnation.next_heartbeat()
+    incarnation.next_heartbeat()
+    assert (incarnation.unanswered, incarnation.seconds_left) == (2, 0.0)
+    incarnation.grant(first, 10.0)
+    clock(2)
+    assert (incarnation.unanswered, incarnation.seconds_left) == (1, 10.0 - MARGIN_SECONDS - 2)

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from workers_app.agent.reporter import BATCH_BYTES, Reporter
-from workers_app.messaging.protocol import AttemptKey, Output, Reports
+from workers_app.agent.reporter import BATCH, BATCH_BYTES, UNCONFIRMED, Reporter
+from workers_app.messaging.protocol import AttemptKey, Finished, Output, Reports
 
 
 class Broker:
@@ -23,7 +23,7 @@ class Broker:
     def to_dispatchers(self, message: Reports, now: Any, arrived: Callable[[], None]) -> None:
         if self.away:
             raise ConnectionError
-        self.sent.append([item.piece for item in message.items])
+        self.sent.append([getattr(item, "piece", item) for item in message.items])
         self.arrived.append(arrived)
 
 
@@ -112,3 +112,26 @@ def test_a_new_incarnation_has_nothing_to_say(broker, reporter):
     reporter.flush(broker, None)
     assert broker.sent == [[1]]
     assert reporter.idle
+
+
+def test_how_attempts_ended_is_still_told_by_the_next_incarnation(broker, reporter):
+    """Where their runs have not been given to another worker yet, they need not be done again."""
+    ends = [Finished(AttemptKey(uuid4(), 1), "", 0) for _ in range(2)]
+    add(reporter, 1)
+    reporter.add(ends[0])
+    reporter.flush(broker, None)
+    reporter.add(ends[1])
+    reporter.forget(uuid4())
+    reporter.flush(broker, None)
+    assert broker.sent == [[1, ends[0]], ends]
+
+
+def test_a_broker_that_does_not_keep_up_gets_no_more_to_keep(broker, reporter):
+    add(reporter, *range(BATCH * (UNCONFIRMED + 5)))
+    reporter.flush(broker, None)
+    assert len(broker.sent) == UNCONFIRMED
+    before = len(woken)
+    broker.arrived[0]()
+    assert len(woken) == before + 1
+    reporter.flush(broker, None)
+    assert len(broker.sent) == UNCONFIRMED + 1

@@ -1,6 +1,9 @@
 """Assignment → executor → report, with the real executors."""
 
 import asyncio
+import os
+import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -101,6 +104,31 @@ async def test_an_executor_that_fails_ends_its_own_attempt_only(bench: Bench, ca
     report = await bench.run("x", "broken")
     assert report.reason == "error"
     assert "no idea" in report.error
+    assert (await bench.run("true")).reason == ""
+
+
+async def test_an_executor_that_cannot_be_started_is_the_workers_fault(bench: Bench, monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "executable", "/no/such/python")
+        report = await bench.run("true")
+    assert (report.reason, report.exit_code) == ("unable", None)
+    assert "helper process" in report.error
+    assert bench.reports == [], "it has not started"
+    assert (await bench.run("true")).reason == ""
+
+
+async def test_nor_is_it_the_tasks_fault_when_the_helper_is_gone_and_does_not_come_back(bench: Bench, monkeypatch):
+    await bench.run("true")
+    shell: Any = await bench.runner._executor("shell")
+    os.kill(shell.keeper_pid, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while shell.keeper_pid:  # noqa: ASYNC110 - it comes by a call, not by an event
+            await asyncio.sleep(0.01)
+    bench.reports.clear()
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "executable", "/no/such/python")
+        report = await bench.run("true")
+    assert (report.reason, bench.text) == ("unable", "")
     assert (await bench.run("true")).reason == ""
 
 

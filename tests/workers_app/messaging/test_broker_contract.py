@@ -14,11 +14,11 @@ import redis
 from kombu import Consumer, Producer
 
 from tasks_app.dispatch.mail import Mail
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 from workers_app.messaging import broker, protocol
 from workers_app.messaging.dropped import dropped
 from workers_app.messaging.envelope import Receiver
-from workers_app.messaging.protocol import AttemptKey, Cancel, Reports, Started, ToWorker
+from workers_app.messaging.protocol import AttemptKey, Cancel, Hint, Reports, Started, ToWorker
 from workers_app.messaging.sender import Sender
 
 pytestmark = pytest.mark.usefixtures("any_broker")
@@ -175,7 +175,7 @@ def test_a_hint_wakes_every_dispatcher(make_mail):
         thread.start()
     with sending() as sender:
         # A dispatcher may not be listening yet when the first hint comes.
-        wait_until(lambda: sender.hint(time.time()) or len(woken) == 2, 15)
+        wait_until(lambda: sender.to_all_dispatchers(Hint(), time.time()) or len(woken) == 2, 15)
     for thread in threads:
         thread.join()
     assert max(woken) < 15

@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 HEALTH_CHECK_INTERVAL = 25.0
 
 _SOCKET_OPTIONS = ("socket_timeout", "socket_connect_timeout", "socket_keepalive", "socket_keepalive_options")
+_TIMEOUTS = ("socket_timeout", "socket_connect_timeout")
 _INSECURE = {"ssl_cert_reqs": CERT_NONE}
 
 
@@ -39,8 +40,10 @@ class Address:
             self._parameters |= {"host": named.hostname or "127.0.0.1", "port": named.port or 6379}
             self._use_tls(_tls(client, named))
 
-    def connect(self, **parameters: Any) -> Any:
-        """A new connection of redis-py, open; raises its connection errors."""
+    def connect(self, patience: float | None = None, **parameters: Any) -> Any:
+        """A new connection of redis-py, open; raises its errors. `patience`: the longest wait, in seconds."""
+        if patience is not None:
+            parameters |= {option: patience for option in _TIMEOUTS if option in self._parameters}
         connection = self._class(**{**self._parameters, **parameters})
         connection.connect()
         return connection

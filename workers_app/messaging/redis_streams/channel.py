@@ -289,6 +289,11 @@ class Channel(PublishingChannel):
 
     # Closing
 
+    def hang_up(self) -> None:
+        """Nothing more is read on connections that were lost."""
+        self._reader.close()
+        self._subscription.close()
+
     def close(self) -> None:
         """Give back all that was not acknowledged, and leave nothing behind."""
         if self.closed:

@@ -15,7 +15,8 @@ IDLE_SECONDS = 1.0
 """A connection unused for so long is looked at before it is used: the server may have closed it."""
 
 _AWAY = (ReadOnlyError, MasterDownError)
-_AWAY_WORDS = ("LOADING", "READONLY", "MASTERDOWN")
+_AWAY_WORDS = ("LOADING", "READONLY", "MASTERDOWN", "MISCONF", "OOM")
+"""It loads, is a replica, or has no room left on its disk or in its memory."""
 
 
 def refused(error: RedisError) -> RedisError:
@@ -49,12 +50,13 @@ def is_readable(fd: int) -> bool:
 class Link:
     """Opens its connection when it is first used, and again after it was lost, until it is closed."""
 
-    def __init__(self, connect: Callable[[], Any]) -> None:
+    def __init__(self, connect: Callable[..., Any]) -> None:
         self._connect = connect
         self._connection: Any = None
         self._lock = threading.Lock()
         self._used = 0.0
         self._closed = False
+        self._patience: float | None = None
 
     def call(self, *commands: Command) -> list[Any]:
         """Send all commands in one round trip and return their replies; raises the first error reply."""
@@ -80,6 +82,11 @@ class Link:
         """Look at the connection before it is used again, whether or not it was idle."""
         self._used = 0.0
 
+    def hurry(self, seconds: float) -> None:
+        """The connection was lost. Over another one each answer must come in so many seconds; else it is closed."""
+        self._hang_up()
+        self._patience = seconds
+
     def close(self) -> None:
         """Hang up for good."""
         self._closed = True
@@ -96,12 +103,13 @@ class Link:
             connection.disconnect()
 
     def _exchange(self, commands: Any) -> list[Any]:
-        connection = self._ready()
         try:
+            connection = self._ready()
             connection.send_packed_command(connection.pack_commands(commands), check_health=False)
             replies = [receive(connection) for _ in commands]
         except BaseException:  # A reply may still be on its way: this connection cannot be used again.
             self._hang_up()
+            self._closed = self._closed or self._patience is not None
             raise
         self._used = time.monotonic()
         return replies
@@ -112,7 +120,7 @@ class Link:
         if self._closed:
             raise RedisConnectionError("The connection is closed.")
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = self._connect(patience=self._patience)
         return self._connection
 
     def _is_stale(self) -> bool:

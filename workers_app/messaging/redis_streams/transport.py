@@ -25,6 +25,9 @@ from workers_app.messaging.redis_streams.publishing import Queues
 SLICE_SECONDS = 0.005
 """Within an event loop messages are delivered for so long at a stretch; then the loop may do other things."""
 
+LAST_SECONDS = 1.0
+"""When a connection was lost, the server is given so long to take back what was held; else others claim it."""
+
 TICK_SECONDS = 1.0
 """`drain_events` looks at least so often whether the server still answers."""
 
@@ -105,6 +108,13 @@ class Transport(virtual.Transport):
         self.keeper.close()
         self.link.close()
         self._silence()
+
+    def _collect(self, connection: Any) -> None:
+        """kombu's way to let go of a connection that was lost: the last words are said quickly or not at all."""
+        self.link.hurry(LAST_SECONDS)
+        for channel in self.channels:
+            channel.hang_up()
+        self.close_connection(connection)
 
     def refresh_seconds(self) -> float:
         """How often what is held must be kept fresh."""

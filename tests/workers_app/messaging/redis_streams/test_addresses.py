@@ -13,7 +13,7 @@ from kombu import Connection
 from kombu.transport import redis as kombu_redis
 
 from scheduler_project.standalone.state import free_port
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 from tests.workers_app.messaging.redis_streams.server import Server
 from tests.workers_app.messaging.redis_streams.taker import publish
 from workers_app.messaging.redis_streams import Transport, register

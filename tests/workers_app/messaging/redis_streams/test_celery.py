@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scheduler_project.standalone.state import free_port
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 from tests.workers_app.messaging.redis_streams.workers import jobs
 
 

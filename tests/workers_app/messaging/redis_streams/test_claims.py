@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from kombu import Connection
 
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 from tests.workers_app.messaging.redis_streams.taker import Taker, publish
 
 ROOT = Path(__file__).parents[4]

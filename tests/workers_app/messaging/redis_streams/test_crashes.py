@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 from tests.workers_app.messaging.redis_streams.workers import jobs
 
 TASKS = 500

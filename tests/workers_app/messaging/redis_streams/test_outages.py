@@ -5,7 +5,7 @@ import redis
 from kombu import Connection
 from redis.exceptions import ReadOnlyError, ResponseError
 
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 from tests.workers_app.messaging.redis_streams.taker import publish
 from workers_app.messaging.redis_streams.link import refused
 

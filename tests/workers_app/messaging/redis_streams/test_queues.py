@@ -4,7 +4,7 @@ import pytest
 from kombu import Connection, Exchange, Producer, Queue
 from kombu.exceptions import ChannelError, MessageStateError
 
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 from tests.workers_app.messaging.redis_streams.taker import publish
 
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 from kombu import Consumer, Exchange, Producer, Queue, binding
 
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 from workers_app.messaging.redis_streams.envelope import pack, unpack
 
 

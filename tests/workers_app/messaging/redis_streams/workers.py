@@ -12,7 +12,7 @@ from typing import Any
 
 from celery import Celery
 
-from tests.conftest import wait_until
+from tests.waiting import wait_until
 from tests.workers_app.messaging.redis_streams import jobs
 
 ROOT = Path(__file__).parents[4]
