@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test services services-stop bench lint format requirements clean
+.PHONY: help run test chaos services services-stop bench lint format requirements clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -15,6 +15,9 @@ run: $(VENV)/base ## Start everything on this machine: web, dispatcher, worker, 
 
 test: $(VENV)/dev ## Run the whole suite against real servers, which come and go with it (ARGS="-k name" for a part of it)
 	$(BIN)/python -m services run -- $(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+chaos: $(VENV)/dev ## Break everything again and again, and see that no run is lost or doubled (ARGS="--help": how much of it)
+	@$(BIN)/python -m services run -- $(BIN)/python -m tests.chaos $(ARGS)
 
 services: $(VENV)/dev ## Install and start PostgreSQL, RabbitMQ and Redis for tests and benchmarks (SERVICES_INSTALL=0: as they are)
 	@$(BIN)/python -m services start

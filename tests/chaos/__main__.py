@@ -1,0 +1,110 @@
+"""`make chaos`: the proof that nothing is lost and nothing is doubled. `python -m tests.chaos --help` says how."""
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.chaos import faults
+from tests.chaos.nemesis import Verdict, Wish, run
+from tests.chaos.plants.bugs import PROVOKED_BY
+
+BROKERS = ("streams", "lists", "rabbitmq")
+CLASS_SECONDS, MIXED_SECONDS, PLANTED_SECONDS = 180.0, 600.0, 110.0
+SEEDS = 5
+ROOMY = "/var/tmp"
+"""Where others' programs may reach their files, and there is room."""
+
+
+def main() -> int:
+    """Carry out the passes that were asked for; 0 when none has a finding."""
+    options = _options()
+    # Told to end, it ends all it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    folder = Path(options.folder or tempfile.mkdtemp(prefix="scheduler-chaos-", dir=ROOMY))
+    folder.chmod(0o711)
+    wishes = _wishes(options)
+    print(f"{len(wishes)} passes, {sum(wish.seconds for wish in wishes) / 60:.0f} min and some; histories in {folder}")
+    failed = 0
+    with (folder / "figures.jsonl").open("a") as figures:
+        for number, wish in enumerate(wishes, 1):
+            print(f"{number}/{len(wishes)} {_title(wish)}", flush=True)
+            verdict = _pass(wish, folder / f"{number:03}")
+            print(json.dumps({"wish": asdict(wish), **verdict.figures}), file=figures, flush=True)
+            failed += bool(verdict.findings) != bool(wish.plant)
+    if options.planted:
+        print(f"{len(wishes) - failed} of {len(wishes)} planted bugs were found.")
+    elif failed:
+        print(f"{failed} of {len(wishes)} passes have findings. Read one again: python -m tests.chaos.checker FOLDER")
+    return min(failed, 1)
+
+
+def _pass(wish: Wish, folder: Path) -> Verdict:
+    begun = time.monotonic()
+    verdict = run(wish, folder, lambda text: print(text, flush=True))
+    for finding in verdict.findings[:20]:
+        print(f"  {finding.kind}: {finding.text}")
+    print(
+        f"  {len(verdict.findings)} findings; {json.dumps(verdict.figures)}; {time.monotonic() - begun:.0f} s",
+        flush=True,
+    )
+    if not verdict.findings or wish.plant:
+        shutil.rmtree(folder / "world", ignore_errors=True)
+    return verdict
+
+
+def _title(wish: Wish) -> str:
+    what = " ".join(wish.faults) or "any fault"
+    how = f"{', mixed' if wish.mixed else ''}{f', planted: {wish.plant}' if wish.plant else ''}"
+    return f"{wish.database} + {wish.broker}: {what}{how}; {wish.seconds:g} s, seed {wish.seed}"
+
+
+def _wishes(options: argparse.Namespace) -> list[Wish]:
+    if options.planted:
+        return [
+            Wish(options.brokers[0], faults=(fault,), seconds=PLANTED_SECONDS, seed=options.seed, plant=plant)
+            for plant, fault in PROVOKED_BY.items()
+            if not options.plants or plant in options.plants
+        ]
+    common = {"database": options.database, "seed": options.seed}
+    if options.mixed:
+        seconds = options.seconds or MIXED_SECONDS
+        return [
+            Wish(
+                broker, mixed=True, faults=tuple(options.faults), seconds=seconds, **common | {"seed": options.seed + n}
+            )
+            for broker in options.brokers
+            for n in range(options.mixed)
+        ]
+    seconds = options.seconds or CLASS_SECONDS
+    names = options.faults or list(faults.FAULTS)
+    return [Wish(broker, faults=(name,), seconds=seconds, **common) for broker in options.brokers for name in names]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make chaos ARGS=…", description=__doc__)
+    parser.add_argument("--brokers", nargs="+", choices=BROKERS, default=list(BROKERS), metavar="NAME")
+    parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
+    parser.add_argument(
+        "--faults", nargs="+", choices=list(faults.FAULTS), default=[], metavar="NAME", help="all unless named"
+    )
+    parser.add_argument(
+        "--mixed", type=int, default=0, metavar="N", help="N passes of faults in any order, two at a time"
+    )
+    parser.add_argument("--planted", action="store_true", help="see that twelve planted bugs are found, each by itself")
+    parser.add_argument("--plants", nargs="+", choices=list(PROVOKED_BY), default=[], metavar="NAME", help="only these")
+    parser.add_argument(
+        "--seconds", type=float, help=f"of each pass (default {CLASS_SECONDS:g}, mixed {MIXED_SECONDS:g})"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the first pass; the same seed has the same faults")
+    parser.add_argument("--folder", help="where the histories stay (default: a new one in /var/tmp)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""Twelve bugs that schedulers have had, each as changes to modules of ours: plant → module → change.
+
+Where the product has two safeguards against the same thing, the plant takes both away: else it would show nothing.
+"""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+
+def no_attempt_check(transitions):
+    """Reports are believed whatever attempt they are of."""
+    active = transitions.ACTIVE
+
+    def locked(keys, **also):
+        runs = transitions.TaskRun.objects.filter(pk__in=dict(keys), status__in=active).select_related("task", "worker")
+        return list(runs.annotate(**also))
+
+    transitions.locked = locked
+
+
+def fire_without_lock(fire):
+    """Every dispatcher fires what it finds due, and nothing else is unique (see `SQL`)."""
+    fire.claimed = lambda rows: rows
+
+
+def fire_in_two_steps(fire):
+    """Runs are made and the task goes on to its next time in two transactions, and nothing else is unique."""
+
+    def two_steps(now):
+        due = fire.Task.objects.filter(status="active", deleted_at=None, next_fire_at__lte=now).order_by("next_fire_at")
+        with fire.transaction.atomic():
+            fired = [fire._due(task, now) for task in fire.claimed(due)[: fire.BATCH]]
+            runs = [run for each in fired for run in fire._runs(each, now)]
+            fire.transitions.create(runs)
+        time.sleep(0.05)
+        fire.update(fire.Task, ["id"], [{"id": each.task.pk, "next_fire_at": each.next} for each in fired])
+        return runs
+
+    fire.fire = two_steps
+
+
+def wall_clock(clock):
+    """The dispatcher's own clock decides instead of the database's."""
+    clock.database_now = lambda: datetime.now(UTC)
+    clock.ClockWatch.jump = lambda self, now: None
+
+
+def no_self_kill_lease(lease):
+    """A worker goes on when its lease has ended."""
+    lease.Incarnation.ended = property(lambda self: False)
+    lease.Incarnation.may_act = property(lambda self: self._until is not None)
+
+
+def no_self_kill_runner(runner):
+    """And its helper process does not end the commands either."""
+    runner.Runner.renew = lambda self, seconds: None
+
+
+def no_resend(leases):
+    """Nobody asks after an assignment that never arrived."""
+    leases._has_arrived = lambda run, now: False
+
+
+def double_reaper(recover):
+    """What was lost is found lost again by a second look, which knows nothing of the first."""
+    ordinary, seen = recover.recover, {}
+
+    def twice(now, *, blame=True):
+        gone, lost = ordinary(now, blame=blame)
+        again = [pk for pk, found in seen.items() if now - found > timedelta(seconds=2)]
+        for run in recover.TaskRun.objects.filter(pk__in=again, status__in=recover.ACTIVE).select_related("task"):
+            recover.transitions.end([recover.decide.lost(run, now, blame=False)], now)
+        for pk in again:
+            del seen[pk]
+        seen.update({run.pk: now for run in lost})
+        return gone, lost
+
+    recover.recover = twice
+
+
+def catch_up_off_by_one(fire):
+    """Of several nominal times that have become due together, the first is left out."""
+    ordinary = fire._due
+
+    def short(task, now):
+        due = ordinary(task, now)
+        return fire.Due(due.task, due.times[1:] if len(due.times) > 1 else due.times, due.next)
+
+    fire._due = short
+
+
+def no_heal(consumer):
+    """A worker that has lost its connection once connects again, and consumes no more."""
+    cls, connections = consumer.Consumer, []
+    ordinary = cls.create_task_handler
+
+    def handler(self, *args, **kwargs):
+        connections.append(1)
+        receive = ordinary(self, *args, **kwargs)
+        return receive if len(connections) == 1 else lambda delivery: None
+
+    cls.create_task_handler = handler
+    cls._listen = lambda self, sender: None
+
+
+def cancel_only_by_message(leases):
+    """A cancel that did not arrive is not told again."""
+    ordinary = leases._lease
+
+    def silent(beat, worker, active, over, now):
+        answer = ordinary(beat, worker, active, over, now)
+        ours = {(run.pk, run.attempt) for run in active}
+        kept = [key for key in answer.cancel if (key.run, key.attempt) not in ours]
+        return type(answer)(answer.seq, answer.seconds, kept, answer.unknown, answer.now)
+
+    leases._lease = silent
+
+
+def final_left(transitions):
+    """A report is believed though its run has ended."""
+    transitions.ACTIVE = [status for status, _ in transitions.TaskRun.Status.choices]
+
+    def locked(keys, **also):
+        runs = transitions.TaskRun.objects.filter(pk__in=dict(keys)).select_related("task", "worker")
+        return list(runs.annotate(**also))
+
+    transitions.locked = locked
+
+
+def ack_before_commit(scheduler):
+    """Reports are confirmed to the broker before they are written down."""
+    ordinary = scheduler.record
+
+    def later(messages, now):
+        time.sleep(0.05)
+        return ordinary(messages, now)
+
+    cls = scheduler.Dispatcher
+    duties = cls._duties
+
+    def confirm_first(self, now):
+        arrived = self._mail.arrived(now)
+        self._mail.confirm()
+        self._mail.arrived = lambda now: arrived
+        try:
+            return duties(self, now)
+        finally:
+            del self._mail.arrived
+
+    scheduler.record = later
+    cls._duties = confirm_first
+
+
+PLANTS = {
+    "no_attempt_check": {"tasks_app.transitions": no_attempt_check},
+    "no_compare_and_set": {"tasks_app.dispatch.fire": fire_without_lock},
+    "no_unique_fire": {"tasks_app.dispatch.fire": fire_in_two_steps},
+    "wall_clock": {"tasks_app.clock": wall_clock},
+    "no_self_kill": {"workers_app.agent.lease": no_self_kill_lease, "workers_app.agent.runner": no_self_kill_runner},
+    "no_resend": {"tasks_app.dispatch.leases": no_resend},
+    "double_reaper": {"tasks_app.dispatch.recover": double_reaper},
+    "catch_up_off_by_one": {"tasks_app.dispatch.fire": catch_up_off_by_one},
+    "no_heal": {"workers_app.agent.consumer": no_heal},
+    "cancel_only_by_message": {"tasks_app.dispatch.leases": cancel_only_by_message},
+    "final_left": {"tasks_app.transitions": final_left},
+    "ack_before_commit": {"tasks_app.dispatch.scheduler": ack_before_commit},
+}
+UNIQUE = "run_one_per_nominal_time"
+SQL = {
+    "no_compare_and_set": f"DROP INDEX {UNIQUE}",
+    "no_unique_fire": f"DROP INDEX {UNIQUE}",
+}
+"""What a plant does to the database."""
+PROVOKED_BY = {
+    "no_attempt_check": "freeze",
+    "no_compare_and_set": "kill_dispatcher",
+    "no_unique_fire": "kill_dispatcher",
+    "wall_clock": "clocks",
+    "no_self_kill": "partition",
+    "no_resend": "broker_wiped",
+    "double_reaper": "kill_worker",
+    "catch_up_off_by_one": "database_killed",
+    "no_heal": "broker_killed",
+    "cancel_only_by_message": "broker_wiped",
+    "final_left": "freeze",
+    "ack_before_commit": "kill_dispatcher",
+}
+"""The fault under which it must be found."""

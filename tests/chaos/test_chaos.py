@@ -1,0 +1,26 @@
+"""A small part of `make chaos`: some minutes of faults in any order, on the broker that is the default."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from services import Entry
+from tests.chaos.__main__ import ROOMY
+from tests.chaos.nemesis import Wish, run
+
+pytestmark = pytest.mark.acceptance
+
+FAULTS = ("kill_dispatcher", "kill_worker", "freeze", "broker_killed", "database_killed", "partition")
+
+
+def test_nothing_is_lost_and_nothing_doubled(postgresql: Entry, redis_server: Entry):
+    """With both servers there, private ones can be had too."""
+    folder = Path(tempfile.mkdtemp(prefix="scheduler-chaos-", dir=ROOMY))
+    folder.chmod(0o711)
+    verdict = run(Wish(faults=FAULTS, mixed=True, seconds=150, seed=7), folder)
+    print(json.dumps(verdict.figures))
+    assert verdict.findings == [], f"The history is in {folder}: python -m tests.chaos.checker {folder}"
+    shutil.rmtree(folder)
