@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 500
 """At most so many messages are taken at once."""
-SILENT_SECONDS = 4.0
+SILENT_SECONDS = 2.5
 """Workers speak every two seconds. When nobody does, we see whether we can hear ourselves."""
 
 

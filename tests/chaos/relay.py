@@ -47,6 +47,12 @@ class Relay:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.own_port = self._server.sockets[0].getsockname()[1]
 
+    def stop(self) -> None:
+        """Take no more, and break what there is; in the loop's own thread."""
+        self._server.close()
+        for link in list(self.links):
+            link.reset()
+
     def cut(self, *directions: str) -> None:
         """Hold back what goes in these directions (both, unless named), until healed."""
         for direction in directions or (UP, DOWN):
@@ -128,5 +134,15 @@ class Network:
             relay.heal()
 
     def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self.loop).result(10)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
+        self.loop.close()
+
+    async def _end(self) -> None:
+        """Break all connections, and wait until whoever carried them has ended."""
+        self.heal()
+        for relay in self.relays.values():
+            relay.stop()
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others, timeout=5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -24,8 +25,9 @@ LISTS = ("redis", "rediss", "redis+socket")
 STREAMS = ("redis+stream", "rediss+stream")
 SCHEMES = (*RABBITMQ, *LISTS, *STREAMS)
 TLS = ("amqps", "rediss", "rediss+stream")
-SECONDS = 3.0
-"""Without an answer for so long a connection is taken as broken. Then a third of a lease is gone."""
+SECONDS = 2.0
+"""Without an answer for so long a connection is taken as broken. kombu's Redis lists may wait twice, one after the
+other, and a lease is short."""
 HEARTBEAT_SECONDS = 6
 """RabbitMQ and we take each other for gone after so long (twice that at most) without a sign of life. What it has given
 to one who is gone, reaches nobody else before."""
@@ -144,7 +146,17 @@ def abandon(connection: Connection) -> None:
         # Of RabbitMQ: the closing handshake is left out, as there nothing would end the wait for it.
         if hangs_up := getattr(connection._connection, "collect", None):
             hangs_up()
+        for open_socket in _sockets(connection):
+            open_socket.settimeout(COLLECT_SECONDS)
         connection.collect(socket_timeout=COLLECT_SECONDS)
+
+
+def _sockets(connection: Connection) -> Iterator[Any]:
+    """Those on which kombu's Redis lists may still wait for an answer when they are closed."""
+    for channel in getattr(connection._transport, "channels", None) or ():
+        for client in (vars(channel).get(name) for name in ("client", "subclient")):
+            if open_socket := getattr(getattr(client, "connection", None), "_sock", None):
+                yield open_socket
 
 
 def errors(connection: Connection) -> tuple[type[BaseException], ...]:
@@ -155,7 +167,7 @@ def errors(connection: Connection) -> tuple[type[BaseException], ...]:
 def _options(address: str, seconds: float) -> dict[str, Any]:
     """Options of the transport; without an answer for `seconds` the connection is taken as broken."""
     if _scheme(address) in RABBITMQ:
-        return {"write_timeout": seconds}
+        return {"write_timeout": seconds, "read_timeout": seconds}
     return {
         # Redis lists hand a message that was not confirmed to another consumer after so many seconds.
         "visibility_timeout": 60,

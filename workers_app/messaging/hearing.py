@@ -6,7 +6,7 @@ Nothing but an echo tells that from others that are away.
 
 import time
 
-DEAF_SECONDS = 4.0
+DEAF_SECONDS = 2.0
 """An echo that has not come by then will not come."""
 DEAF_TIMES = 5
 """So many connections in a row that took an echo and did not deliver it: then it is this process that is ill."""
