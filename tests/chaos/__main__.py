@@ -15,7 +15,7 @@ from tests.chaos.nemesis import Verdict, Wish, run
 from tests.chaos.plants.bugs import PROVOKED_BY
 
 BROKERS = ("streams", "lists", "rabbitmq")
-CLASS_SECONDS, MIXED_SECONDS, PLANTED_SECONDS = 180.0, 600.0, 110.0
+CLASS_SECONDS, MIXED_SECONDS, PLANTED_SECONDS = 180.0, 600.0, 75.0
 SEEDS = 5
 ROOMY = "/var/tmp"
 """Where others' programs may reach their files, and there is room."""
@@ -36,12 +36,17 @@ def main() -> int:
             print(f"{number}/{len(wishes)} {_title(wish)}", flush=True)
             verdict = _pass(wish, folder / f"{number:03}")
             print(json.dumps({"wish": asdict(wish), **verdict.figures}), file=figures, flush=True)
-            failed += bool(verdict.findings) != bool(wish.plant)
+            failed += not _found(verdict) if wish.plant else bool(verdict.findings)
     if options.planted:
         print(f"{len(wishes) - failed} of {len(wishes)} planted bugs were found.")
     elif failed:
         print(f"{failed} of {len(wishes)} passes have findings. Read one again: python -m tests.chaos.checker FOLDER")
     return min(failed, 1)
+
+
+def _found(verdict: Verdict) -> bool:
+    """Whether a planted bug was found: being late alone may have another cause, such as a busy machine."""
+    return any(finding.kind not in ("late", "unmatched") for finding in verdict.findings)
 
 
 def _pass(wish: Wish, folder: Path) -> Verdict:
