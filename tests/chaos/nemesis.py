@@ -14,7 +14,7 @@ from tests.chaos import faults, history
 from tests.chaos.checker import Finding, check, summary
 from tests.chaos.history import Recorder
 from tests.chaos.traffic import Traffic
-from tests.chaos.windows import TRAFFIC
+from tests.chaos.windows import TRAFFIC, Limits
 from tests.chaos.world import LEASE_SECONDS, SLOTS, WORKERS, Member, World, opened
 from tests.waiting import wait_until
 
@@ -54,7 +54,7 @@ class Verdict:
     figures: dict[str, Any]
 
 
-def run(wish: Wish, folder: Path, say: Callable[[str], None] = print) -> Verdict:
+def run(wish: Wish, folder: Path, say: Callable[[str], None] = print, limits: Limits = TRAFFIC) -> Verdict:
     """Carry out one pass in `folder`; the history stays there."""
     recorder = Recorder(folder, wish.seed, {f"worker-{n + 1}": SLOTS for n in range(WORKERS)}, LEASE_SECONDS)
 
@@ -81,7 +81,7 @@ def run(wish: Wish, folder: Path, say: Callable[[str], None] = print) -> Verdict
     recorder.close()
     found = history.load(folder)
     figures = summary(found) | {"heal_seconds": heals, "restarts": restarts}
-    return Verdict(wish, findings + check(found, TRAFFIC), figures)
+    return Verdict(wish, findings + check(found, limits), figures)
 
 
 def _torment(world: World, recorder: Recorder, wish: Wish, say: Callable[[str], None]) -> Iterator[float]:
