@@ -125,7 +125,9 @@ def test_a_message_for_the_dispatchers_or_for_another_worker_starts_nothing(intr
     """Moved from one queue to another, which needs no key."""
     stack = intruder.stack
     (dispatcher,) = [p for p in stack.processes if "beat" in p.args]
-    heartbeat = intruder.steal(broker.inbox(), 1, dispatcher)[0]
+    # A heartbeat that nobody answers goes to all who listen.
+    everybody = Queue(f"intruder.{uuid4()}", exchange=broker.hints, exclusive=True, auto_delete=True)
+    heartbeat = intruder.steal(everybody, 1, dispatcher)[0]
     intruder.send_sealed(heartbeat)
     wait_until(lambda: intruder.dropped("not_understood") or intruder.dropped("wrong_recipient"), 10, "it is dropped")
     intruder.producer.publish(heartbeat, routing_key=protocol.INBOX, content_type=CONTENT_TYPE)

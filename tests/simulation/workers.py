@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from celery.worker import control, state
+from celery.worker import control
+from celery.worker import state as celery_state
 from celery.worker.consumer import Consumer as CeleryConsumer
 
 from executors.base import AT_ONCE
@@ -142,6 +143,7 @@ class SimulatedWorker(Consumer):
     """The real consumer without Celery around it."""
 
     connection_errors = channel_errors = ()
+    waits_for_its_dead = True
 
     def __init__(self, name: str, slots: int, channel: Channel, ledger: Ledger, ahead: float) -> None:
         self.name = self.hostname = name
@@ -198,6 +200,21 @@ class SimulatedWorker(Consumer):
     def cancel_task_queue(self, queue: str) -> None:
         """Celery stops to listen to it."""
 
+    def beat(self, state: str = "") -> None:
+        """The real one, but a new incarnation is silent until all that ran under the old one has ended.
+
+        This goes as soon as the consumer does so itself, see `test_a_worker_that_begins_anew_has_ended_all_it_ran`.
+        """
+        if self.incarnation.ended:
+            self._begin_anew("The lease has ended: no dispatcher has answered in time.")
+        if (
+            not self.waits_for_its_dead
+            or self.incarnation.after is None
+            or self.incarnation.seq
+            or not self.attempts.held
+        ):
+            super().beat(state)
+
     # What the simulation has it do
 
     def tick(self) -> None:
@@ -215,16 +232,16 @@ class SimulatedWorker(Consumer):
         try:
             self.pool.deliver()
             self.timer.tick()
+            if self.leaving and not self.attempts.held:
+                self.beat("offline")
+                self.gone = True
         except ConnectionResetError:
             self.connect()
-        if self.leaving and not self.attempts.held:
-            self.beat("offline")
-            self.gone = True
 
     def connect(self) -> None:
-        """As Celery does after each loss of the connection; a process that no connection helps ends."""
-        if state.should_terminate is not None:
-            state.should_terminate = None
+        """As Celery does after each loss of the connection; one that leaves, or that none helps, ends."""
+        if celery_state.should_terminate is not None or self.leaving:
+            celery_state.should_terminate = None
             self.kill()
             return
         self.timer.clear()
@@ -262,8 +279,11 @@ class SimulatedWorker(Consumer):
         """SIGTERM, without grace for what runs: it is ended and handed back, and then the worker says goodbye."""
         self.attempts.closed = self.leaving = True
         with self.here():
-            self.beat()
-            self.attempts.stop(list(self.attempts.held), "shutdown")
+            try:
+                self.beat()
+                self.attempts.stop(list(self.attempts.held), "shutdown")
+            except ConnectionResetError:
+                self.connect()
 
 
 def _nothing(*_: Any) -> None:

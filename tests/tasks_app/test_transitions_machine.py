@@ -118,9 +118,13 @@ class Transitions(RuleBasedStateMachine):
     def expected(self, keys: list[Key], *states: str) -> set[UUID]:
         return {run for run, attempt in keys if self.model[run].is_at(attempt, *states)}
 
-    @initialize(number=st.integers(1, 9))
-    def begin(self, number: int) -> None:
-        self.create(["by hand"] * number)
+    @initialize(states=st.lists(st.sampled_from(["pending", *ACTIVE]), min_size=1, max_size=9))
+    def begin(self, states: list[str]) -> None:
+        """Some runs in the states from which most can happen, which they have come to by moves."""
+        self.create(["by hand"] * len(states))
+        some = [(number, 0) for number, state in enumerate(states) if state != "pending"]
+        self.assign(some, 0, times=1)
+        self.start([pick for pick in some if states[pick[0]] == "running"], times=1)
 
     @precondition(lambda self: len(self.model) < 20)
     @rule(wishes=st.lists(st.sampled_from([*WISHES, "by hand", "by hand"]), min_size=1, max_size=4))
@@ -182,7 +186,8 @@ class Transitions(RuleBasedStateMachine):
             done = transitions.cancel_pending([run], self.now()) if how == "cancelled" else self._skip(run)
             assert done == len(moved)
             if moved:
-                self.model[run].status, self.model[run].cancel = how, how == "cancelled"
+                self.model[run].status = how
+                self.model[run].cancel |= how == "cancelled"
 
     def _skip(self, run: UUID) -> int:
         return transitions.skip([run], "circuit", self.now())

@@ -193,7 +193,7 @@ class Consumer(CeleryConsumer):
     def _say(self, sender: Sender, heartbeat: protocol.Heartbeat) -> None:
         """To one dispatcher; to all when it does not answer, as it may stand still; and to ourselves when none does."""
         unanswered = self.incarnation.unanswered - 1
-        if unanswered < 1:
+        if unanswered < 1 or heartbeat.state == "offline":
             sender.to_dispatchers(heartbeat, self.clock.now)
             return
         sender.to_all_dispatchers(heartbeat, self.clock.now)
