@@ -68,8 +68,8 @@ def test_a_frozen_worker(stack: Stack, tmp_path: Path, whole: bool):
         assert psutil.pid_exists(begun(ledger)[1]) == whole
     wait_until(lambda: not psutil.pid_exists(begun(ledger)[1]), KILLED_SECONDS, "what it ran is gone")
     wait_until(lambda: boots(stack, "first") not in ([], [boot]), 10, "it has begun anew")
-    found = stack.get(f"runs/{run}/")
-    assert (found["status"], found["attempt"], found["worker"]) == ("running", 2, "second")
+    found = stack.wait_for(run, "running")
+    assert (found["attempt"], found["worker"]) == (2, "second")
     stack.post(f"runs/{run}/cancel/")
     stack.wait_for(run, "cancelled", seconds=5)
     assert not any(map(psutil.pid_exists, begun(ledger).values()))
