@@ -38,13 +38,13 @@ class Assigned:
     """Ready runs may be left, for want of a free slot."""
 
 
-def assign(now: datetime, placements: list[str]) -> Assigned:
-    """Commit the assignments of one batch; `placements` are those of pending runs."""
+def assign(now: datetime, placements: list[str], *, troubled: bool = True) -> Assigned:
+    """Commit the assignments of one batch; `placements` are those of pending runs, `troubled` is as in `Outlook`."""
     if not placements:
         return Assigned([], number=0, starved=False)
     with transaction.atomic():
         workers = list(claimed(registry.available(now)))
-        gates = Gates(now, probing=bool(workers))
+        gates = Gates(now, probing=bool(workers), troubled=troubled)
         candidates = _candidates(workers, gates)
         offers = {placement: _matching(placement, workers, candidates) for placement in placements}
         limit = min(sum(candidate.free for candidate in candidates.values()), BATCH)

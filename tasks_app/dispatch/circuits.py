@@ -43,8 +43,13 @@ class Event:
     limits: Limits
 
 
+def needed(troubled: bool) -> dict[str, Exists]:
+    """What `record` needs to know of each run, for the query that loads them; `troubled` is as in `Outlook`."""
+    return {"worker_troubled": WORKER_TROUBLED} if troubled else {}
+
+
 def record(endings: list[Ending], now: datetime) -> None:
-    """Move the circuits of what ended, in that order; the runs are loaded with `worker_troubled`."""
+    """Move the circuits of what ended, in that order; the runs are loaded with what is `needed`."""
     events: dict[str, list[Event]] = defaultdict(list)
     for ending in endings:
         for event in _events(ending):
@@ -66,7 +71,7 @@ def _events(ending: Ending) -> Iterator[Event]:
     began = failed or ending.status == TaskRun.Status.SUCCEEDED
     if began and task.circuit != Task.CircuitMode.OFF:
         yield Event(task.protects, attempt, failed, Limits(task.circuit_failures, task.circuit_seconds))
-    if run.worker and (ending.reason == UNABLE or (began and run.worker_troubled)):  # type: ignore[attr-defined]
+    if run.worker and (ending.reason == UNABLE or (began and getattr(run, "worker_troubled", False))):
         yield Event(circuit.worker(run.worker.name), attempt, not began, WORKER)
 
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Cast, Coalesce, Concat
 from tasks_app import circuit, transitions
 from tasks_app.circuit import CLOSED, HALF_OPEN, OPEN, State
 from tasks_app.dispatch.circuits import state_of, store
-from tasks_app.dispatch.probes import tripped
+from tasks_app.dispatch.probes import NONE, tripped
 from tasks_app.models import Circuit, Task, TaskRun
 from tasks_app.sql import claimed
 from workers_app.models import WorkerInfo
@@ -22,10 +22,13 @@ SKIPS = 2000
 class Gates:
     """All gates as they stand in one pass of assigning; made and used inside its transaction."""
 
-    def __init__(self, now: datetime, *, probing: bool) -> None:
-        """`probing`: there are workers for a probe. Without them others had better look for one."""
+    def __init__(self, now: datetime, *, probing: bool, troubled: bool) -> None:
+        """`probing`: there are workers for a probe. Without them others had better look for one.
+
+        Where no circuit is `troubled`, none is looked at.
+        """
         self._now = now
-        self._tripped = tripped(now, probing=probing)
+        self._tripped = tripped(now, probing=probing) if troubled else NONE
         self._guarding = not all(map(circuit.is_worker, [*self._tripped.shut, *self._tripped.due]))
         self._probes: dict[UUID, str] = {}
 

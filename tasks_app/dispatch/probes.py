@@ -21,6 +21,9 @@ class Tripped:
     """One probe may pass. Locked until the commit, so that of several dispatchers only one lets it."""
 
 
+NONE = Tripped(frozenset(), {})
+
+
 def tripped(now: datetime, *, probing: bool = True) -> Tripped:
     """Look, and, when `probing`, settle what became of probes. One statement where all circuits are closed."""
     found = list(Circuit.objects.exclude(state=CLOSED))

@@ -12,8 +12,8 @@ from workers_app.events import note
 from workers_app.messaging import protocol
 
 
-def record(messages: list[protocol.ToDispatcher], now: datetime) -> None:
-    """Commit all reports among `messages` in one transaction."""
+def record(messages: list[protocol.ToDispatcher], now: datetime, *, troubled: bool = True) -> None:
+    """Commit all reports among `messages` in one transaction; `troubled` is as in `Outlook`."""
     reports = [item for message in messages if isinstance(message, protocol.Reports) for item in message.items]
     if not reports:
         return
@@ -22,7 +22,7 @@ def record(messages: list[protocol.ToDispatcher], now: datetime) -> None:
         over = {r.key for r in reports if isinstance(r, protocol.Finished) and r.seconds is not None}
         _started([r for r in reports if isinstance(r, protocol.Started) and r.key not in over], now)
         _output([r for r in reports if isinstance(r, protocol.Output)])
-        _ended([r for r in reports if isinstance(r, protocol.Finished | protocol.Returned)], now)
+        _ended([r for r in reports if isinstance(r, protocol.Finished | protocol.Returned)], now, troubled)
 
 
 def _started(reports: list[protocol.Started], now: datetime) -> None:
@@ -42,11 +42,11 @@ def _output(pieces: list[protocol.Output]) -> None:
     insert(rows)
 
 
-def _ended(reports: list[protocol.Finished | protocol.Returned], now: datetime) -> None:
+def _ended(reports: list[protocol.Finished | protocol.Returned], now: datetime, troubled: bool) -> None:
     # Of several attempts of a run only the highest can be the current one.
     by_run = {report.key.run: report for report in sorted(reports, key=lambda report: report.key.attempt)}
     keys = ((run, report.key.attempt) for run, report in by_run.items())
-    runs = transitions.locked(keys, worker_troubled=circuits.WORKER_TROUBLED)
+    runs = transitions.locked(keys, **circuits.needed(troubled))
     for run in set(by_run) - {run.pk for run in runs}:
         note("late_report", "Run %s: a report of attempt %d came too late, or twice.", run, by_run[run].key.attempt)
     order = {report.key.run: number for number, report in enumerate(reports)}

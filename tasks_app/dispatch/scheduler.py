@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from celery.beat import Scheduler
@@ -18,7 +19,7 @@ from tasks_app.dispatch.assign import BATCH, assign
 from tasks_app.dispatch.fire import fire
 from tasks_app.dispatch.leases import LEASE_SECONDS, Letter, renew
 from tasks_app.dispatch.mail import Mail
-from tasks_app.dispatch.outlook import look
+from tasks_app.dispatch.outlook import Outlook, look
 from tasks_app.dispatch.record import record
 from tasks_app.dispatch.recover import recover
 from workers_app import metrics, registry
@@ -55,6 +56,7 @@ class Dispatcher(Scheduler):
         self._gather_until = 0.0
         self._busy = False
         self._starved = True
+        self._troubled = True
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """One turn of the loop. Returns 0: it has waited already."""
@@ -89,29 +91,30 @@ class Dispatcher(Scheduler):
         """Do what is due, and note when something is due again; return how much there was to record."""
         messages = self._mail.arrived(now)
         self._mail.send(self._commit(renew, messages, now), now)
-        self._commit(record, messages, now)
+        self._commit(partial(record, troubled=self._troubled), messages, now)
         self._mail.confirm()
         recorded = sum(len(message.items) if isinstance(message, Reports) else 1 for message in messages)
         if time.monotonic() < self._look_at and not any(map(self._may_change_what_is_due, messages)):
             return recorded
         self._recover(now)
         outlook = look(now)
-        self._assign(now, outlook.placements)
+        self._assign(now, outlook)
         for _ in range(FIRES):
             if not outlook.next_due or outlook.next_due > now:
                 break
             fire(now)
             outlook = look(now)
-            self._assign(now, outlook.placements)
+            self._assign(now, outlook)
         self._look_at = time.monotonic() + _until([outlook.next_due, outlook.next_ready], now)
         return recorded
 
-    def _assign(self, now: datetime, placements: list[str]) -> None:
+    def _assign(self, now: datetime, outlook: Outlook) -> None:
         """Give out all that can be, and note whether something ready may be left without a slot."""
-        assigned = assign(now, placements)
+        self._troubled = outlook.troubled
+        assigned = assign(now, outlook.placements, troubled=outlook.troubled)
         self._mail.send(assigned.letters, now)
         while assigned.number == BATCH:
-            assigned = assign(now, placements)
+            assigned = assign(now, outlook.placements, troubled=outlook.troubled)
             self._mail.send(assigned.letters, now)
         self._starved = assigned.starved
 

@@ -108,11 +108,11 @@ class SimulatedDispatcher(Dispatcher):
         with clock.on_machine(self._ahead):
             self._mail.since = clock.monotonic()
 
-    def _record_watched(self, messages: list[ToDispatcher], now: datetime) -> None:
+    def _record_watched(self, messages: list[ToDispatcher], now: datetime, **how: bool) -> None:
         """Record, and see whether a late report changed anything."""
         reports = [item for message in messages if isinstance(message, Reports) for item in message.items]
         before = _rows({item.key.run for item in reports})
-        record(messages, now)
+        record(messages, now, **how)
         after = _rows(set(before))
         told = {item.key for item in reports}
         for run, row in before.items():

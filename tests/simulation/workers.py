@@ -143,7 +143,6 @@ class SimulatedWorker(Consumer):
     """The real consumer without Celery around it."""
 
     connection_errors = channel_errors = ()
-    waits_for_its_dead = True
 
     def __init__(self, name: str, slots: int, channel: Channel, ledger: Ledger, ahead: float) -> None:
         self.name = self.hostname = name
@@ -199,21 +198,6 @@ class SimulatedWorker(Consumer):
 
     def cancel_task_queue(self, queue: str) -> None:
         """Celery stops to listen to it."""
-
-    def beat(self, state: str = "") -> None:
-        """The real one, but a new incarnation is silent until all that ran under the old one has ended.
-
-        This goes as soon as the consumer does so itself, see `test_a_worker_that_begins_anew_has_ended_all_it_ran`.
-        """
-        if self.incarnation.ended:
-            self._begin_anew("The lease has ended: no dispatcher has answered in time.")
-        if (
-            not self.waits_for_its_dead
-            or self.incarnation.after is None
-            or self.incarnation.seq
-            or not self.attempts.held
-        ):
-            super().beat(state)
 
     # What the simulation has it do
 

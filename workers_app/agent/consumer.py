@@ -53,6 +53,8 @@ RETRY_SECONDS, RETRY_SECONDS_MOST = 0.2, 1.0
 """The first and the longest wait before the broker is tried again. A lease is short, and Celery would wait for ever
 longer, up to half a minute."""
 WATCH_SECONDS = 0.2
+BURDENED_SECONDS = 10.0
+"""What the lease has ended is gone in less, or never: then this worker goes on, and does not say that all has ended."""
 HAND_BACK_SECONDS = 15.0
 """What is ended at shutdown has so long to be gone before it is handed back."""
 REMOTE_CONTROL = {
@@ -80,7 +82,7 @@ class Consumer(CeleryConsumer):
         self.attempts = Attempts(self.pool.limit, self._start, self._request, self.reporter.add)
         self._sender: Sender | None = None
         self._own_queue()
-        self._beat_at = 0.0
+        self._beat_at = self._burdened_until = 0.0
         self._lease_watch = asyncio.run_coroutine_threadsafe(self._watch_lease(), self.pool.loop)
 
     def ensure_connected(self, conn: Connection) -> Connection:
@@ -171,6 +173,9 @@ class Consumer(CeleryConsumer):
         self._beat_at = time.monotonic() + HEARTBEAT_SECONDS - ANSWER_SECONDS / 2
         if self.incarnation.ended:
             self._begin_anew("The lease has ended: no dispatcher has answered in time.")
+        if self._is_burdened():
+            self._beat_at = 0.0
+            return
         heartbeat = protocol.Heartbeat(
             boot=self.incarnation.boot,
             seq=self.incarnation.next_heartbeat(),
@@ -182,13 +187,18 @@ class Consumer(CeleryConsumer):
             max_tasks=self.pool.limit,
             holds=list(self.attempts.held),
             state=state or ("draining" if self.attempts.closed else "online"),
-            after=self.incarnation.after,
+            after=None if self.attempts.held else self.incarnation.after,
             cpu_percent=self.load.cpu_percent(),
             memory_percent=self.load.memory_percent(),
         )
         if self._sender:
             self._say(self._sender, heartbeat)
         self._flush()
+
+    def _is_burdened(self) -> bool:
+        """What an earlier incarnation ran has not all ended; at our first word dispatchers would start it elsewhere."""
+        new = self.incarnation.seq == 0
+        return new and bool(self.attempts.held) and time.monotonic() < self._burdened_until
 
     def _say(self, sender: Sender, heartbeat: protocol.Heartbeat) -> None:
         """To one dispatcher; to all when it does not answer, as it may stand still; and to ourselves when none does."""
@@ -248,6 +258,7 @@ class Consumer(CeleryConsumer):
         self.attempts.forget()
         before = worker_queue(self.incarnation.boot)
         self.incarnation = Incarnation(after=self.incarnation.boot)
+        self._burdened_until = time.monotonic() + BURDENED_SECONDS
         self.reporter.forget(self.incarnation.boot)
         queue = self._own_queue()
         # From here on the broker may refuse; the next connection consumes the new queue all the same.

@@ -6,13 +6,14 @@ import pytest
 
 from tasks_app.dispatch.assign import assign
 from tasks_app.dispatch.outlook import Outlook, look
+from tasks_app.models import Circuit
 from tests.tasks_app.factories import NOW, a_run, a_task, a_worker, an_active_run
 
 pytestmark = pytest.mark.django_db
 
 
 def test_there_is_nothing_to_do():
-    assert look(NOW) == Outlook(None, None, [])
+    assert look(NOW) == Outlook(None, None, [], troubled=False)
 
 
 def test_the_next_nominal_time(django_assert_num_queries):
@@ -54,3 +55,11 @@ def test_whether_runs_are_left_for_want_of_a_slot_is_known(slots: int, runs: int
     for _ in range(runs):
         a_run(task)
     assert assign(NOW, look(NOW).placements).starved is starved
+
+
+@pytest.mark.parametrize(
+    ("fields", "troubled"), [({}, False), ({"failures": 1}, True), ({"state": "open", "retry_at": NOW}, True)]
+)
+def test_circuits_are_looked_at_only_where_one_is_not_as_good_as_new(fields, troubled):
+    Circuit.objects.create(target="host:example.com:443", updated_at=NOW, **fields)
+    assert look(NOW).troubled is troubled
