@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos services services-stop bench lint format requirements clean
+.PHONY: help run test coverage chaos services services-stop bench lint format requirements clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -14,6 +14,9 @@ run: $(VENV)/base ## Start everything on this machine: web, dispatcher, worker, 
 	@exec $(BIN)/python manage.py standalone
 
 test: $(VENV)/dev ## Run the whole suite against real servers, which come and go with it (ARGS="-k name" for a part of it)
+	$(BIN)/python -m services run -- $(BIN)/python -m pytest $(ARGS)
+
+coverage: $(VENV)/dev ## The same, and how much of the code it runs through (processes that tests start are not counted)
 	$(BIN)/python -m services run -- $(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
 chaos: $(VENV)/dev ## Break everything again and again, and see that no run is lost or doubled (ARGS="--help": how much of it)

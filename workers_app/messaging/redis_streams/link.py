@@ -1,8 +1,10 @@
 """A connection for commands that answer at once; any thread may use it."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from kombu.utils.eventio import ERR, READ, poll
@@ -53,7 +55,7 @@ class Link:
     def __init__(self, connect: Callable[..., Any]) -> None:
         self._connect = connect
         self._connection: Any = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._used = 0.0
         self._closed = False
         self._patience: float | None = None
@@ -84,17 +86,28 @@ class Link:
 
     def hurry(self, seconds: float) -> None:
         """The connection was lost. Over another one each answer must come in so many seconds; else it is closed."""
-        self._hang_up()
-        self._patience = seconds
+        self._interrupt()
+        with self._lock:
+            self._hang_up()
+            self._patience = seconds
 
     def close(self) -> None:
         """Hang up for good."""
         self._closed = True
-        self._hang_up()
+        self._interrupt()
+        with self._lock:
+            self._hang_up()
+
+    def _interrupt(self) -> None:
+        """Whichever thread waits for a reply, waits no longer."""
+        waiting = getattr(self._connection, "_sock", None)
+        if waiting is not None:
+            with suppress(OSError):  # It may be closed by now.
+                waiting.shutdown(socket.SHUT_RDWR)
 
     def after_fork(self) -> None:
         """In a child: leave the parent's connection alone."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._hang_up()
 
     def _hang_up(self) -> None:
