@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from scheduler_project.answers import Answer, Receive, Send, ready_made, reply
-from tasks_app.refusals import refuse
+from workers_app.events import note_often
 
 PATIENCE_SECONDS = 2.0
 """A request that no thread has begun in this time is refused: whoever sent it may have gone."""
@@ -64,7 +64,7 @@ class Admission:
 
     def _enter(self) -> bool:
         if self._in >= self._most:
-            refuse("shed_full", "Too much to do: answered with 429, as %d requests have no answer yet", self._in)
+            note_often("shed_full", "Too much to do: answered with 429, as %d requests have no answer yet", self._in)
             return False
         self._in += 1
         return True
@@ -78,7 +78,7 @@ async def _soon(path: str, future: Future[Answer]) -> Answer:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        refuse("shed_late", "Too much to do: answered with 429, as no thread was free for %g s", PATIENCE_SECONDS)
+        note_often("shed_late", "Too much to do: answered with 429, as no thread was free for %g s", PATIENCE_SECONDS)
         return _refusal(path)
     finally:
         timer.cancel()

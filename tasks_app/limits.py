@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import connection
 
-from tasks_app.refusals import refuse
+from workers_app.events import note_often
 
 REMEMBERED_SECONDS = 1.0
 """So long a process believes what it has counted; what it makes itself in the meantime, it counts along."""
@@ -175,5 +175,5 @@ def take(wanted: Mapping[int, int]) -> Refusal | None:
     """Count runs (how many, by the namespace's primary key) as made; or say why they must not be: then none is."""
     refusal = _known.take(wanted)
     if refusal:
-        refuse(refusal.kind, "%s", refusal.message)
+        note_often(refusal.kind, "%s", refusal.message)
     return refusal

@@ -43,10 +43,6 @@ class WorkerAdmin(ReadOnlyAdmin):
     set_aside = show.moment_fact("set_aside_until", "Set aside until")
     started = show.moment_fact("started_at", "First seen")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        rows = [row for _, options in self.fieldsets for row in options["fields"]]
-        return [name for row in rows for name in ([row] if isinstance(row, str) else row)]
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[WorkerInfo]:
         return registry.listed().annotate(set_aside_until=set_aside_until())
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from prometheus_client import REGISTRY, start_http_server
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest, start_http_server
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
@@ -30,8 +30,16 @@ def _family(name: str, help_text: str, label: str, counts: Counter[str]) -> Coun
 REGISTRY.register(Counted())
 
 
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+def exposition() -> bytes:
+    """All of it, as Prometheus reads it."""
+    return generate_latest()
+
+
 def serve() -> None:
-    """Show them on `METRICS_PORT` of `METRICS_ADDRESS` (default 127.0.0.1); not at all where no port is set."""
+    """Show it on `METRICS_PORT` of `METRICS_ADDRESS` (default 127.0.0.1); not at all where no port is set."""
     port = int(environment.number("METRICS_PORT", 0, 0, 65_535))
     if port:
         start_http_server(port, environment.text("METRICS_ADDRESS", "127.0.0.1"))

@@ -36,6 +36,11 @@ class Admin(ModelAdmin):
 class ReadOnlyAdmin(Admin):
     """Rows that only the engine writes."""
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Everything: also what is no field of the model."""
+        rows = [row for _, options in self.fieldsets or () for row in options["fields"]]
+        return [name for row in rows for name in ([row] if isinstance(row, str) else row)]
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

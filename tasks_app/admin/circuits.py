@@ -35,10 +35,6 @@ class CircuitAdmin(ReadOnlyAdmin):
     opened_ = show.moment_fact("opened_at", "Opened")
     retry_ = show.moment_fact("retry_at", "A run may try from")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        rows = [row for _, options in self.fieldsets for row in options["fields"]]
-        return [name for row in rows for name in ([row] if isinstance(row, str) else row)]
-
     def has_reset_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.allows(request, "change_circuit")
 

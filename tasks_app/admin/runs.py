@@ -137,11 +137,6 @@ class RunAdmin(RunActions):
     completed = show.moment_fact("completed_at", "Ended")
     cancel_requested = show.moment_fact("cancel_requested_at", "Cancel requested")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Everything: also what is no field of the model."""
-        rows = [row for _, options in self.fieldsets for row in options["fields"]]
-        return [name for row in rows for name in ([row] if isinstance(row, str) else row)]
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[TaskRun]:
         """Each with all that its row or page names."""
         runs: QuerySet[TaskRun] = super().get_queryset(request)

@@ -17,8 +17,8 @@ from rest_framework.views import exception_handler
 
 from tasks_app import outages
 from tasks_app.actions import NotPossible, TooMany
-from tasks_app.refusals import refuse
 from tasks_app.schedule import ScheduleError
+from workers_app.events import note_often
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def _translate(error: Exception, context: dict[str, Any]) -> Exception:
     if isinstance(error, Http404):
         return exceptions.NotFound(_no_such(context))
     if sentence := outages.explain(error):
-        refuse("unavailable", "Answered with 503: %s", error)
+        note_often("unavailable", "Answered with 503: %s", error)
         return Unavailable(sentence)
     if isinstance(error, IntegrityError):
         logger.warning("Refused by the database", exc_info=error)
@@ -169,7 +169,7 @@ def server_error(request: HttpRequest) -> Any:
     """Django's 500, as JSON below /api/; the cause is in the log. Where there is no database it is a 503."""
     error = sys.exc_info()[1]
     if sentence := outages.explain(error):
-        refuse("unavailable", "Answered with 503: %s", error)
+        note_often("unavailable", "Answered with 503: %s", error)
         return _unavailable(request, sentence)
     if request.path.startswith("/api/"):
         return JsonResponse(body("internal", "The server failed; the cause is in its log."), status=500)

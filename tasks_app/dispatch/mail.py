@@ -109,6 +109,7 @@ class Mail:
         if self._connection is None:
             connection = broker.connect(heartbeat=broker.HEARTBEAT_SECONDS)
             connection.connect()
+            self._connection = connection  # From here on `_lost` closes it, should the broker refuse what follows.
             channel = connection.default_channel
             wake_up = Queue(f"scheduler.hints.{uuid4()}", exchange=broker.hints, exclusive=True, auto_delete=True)
             self._consumer = Consumer(
@@ -119,7 +120,6 @@ class Mail:
             self._consumer.qos(prefetch_count=BATCH)
             self._consumer.consume()
             self._sender = Sender(connection.channel())
-            self._connection = connection
             self._hearing.reconnected()
             self._failures = 0
             self.since = time.monotonic()

@@ -3,7 +3,6 @@
 from urllib.request import urlopen
 
 import pytest
-from prometheus_client import generate_latest
 
 from scheduler_project.standalone.state import free_port
 from workers_app import metrics
@@ -14,7 +13,7 @@ from workers_app.messaging.dropped import drop
 def test_events_and_dropped_messages_are_shown(caplog: pytest.LogCaptureFixture):
     note("test_kind", "Worker %s is gone.", "w1")
     drop("test_reason", "because")
-    shown = generate_latest().decode()
+    shown = metrics.exposition().decode()
     assert 'scheduler_events_total{kind="test_kind"} 1.0' in shown
     assert 'scheduler_messages_dropped_total{reason="test_reason"} 1.0' in shown
     assert "Worker w1 is gone. [test_kind]" in caplog.messages

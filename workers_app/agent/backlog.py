@@ -3,6 +3,8 @@
 What is on disk is for this process alone and goes with it: the runs of a worker that is gone are started again.
 """
 
+import errno
+import os
 import tempfile
 from collections import deque
 from threading import Lock
@@ -10,7 +12,7 @@ from typing import IO
 
 import msgspec
 
-from workers_app.events import note
+from workers_app.events import note, note_often
 from workers_app.messaging.protocol import AttemptKey, Output, Report
 
 MEMORY_BYTES = 8 * 1024 * 1024
@@ -55,16 +57,18 @@ class Backlog:
         """Write it behind what is on disk; False where that is full."""
         if self._write_at + len(encoded) > self._disk_bytes:
             return False
+        record = len(encoded).to_bytes(_LENGTH) + encoded
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="scheduler-reports-")  # noqa: SIM115 - lives as long as we
+                # Unbuffered: what a full disk did not take must not be tried again behind our back.
+                self._file = tempfile.TemporaryFile(prefix="scheduler-reports-", buffering=0)  # noqa: SIM115 - it stays
             self._file.seek(self._write_at)
-            self._file.write(len(encoded).to_bytes(_LENGTH) + encoded)
-            self._file.flush()
+            if self._file.write(record) < len(record):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            note("disk_full", "Reports cannot be kept on disk: %s", error)
+            note_often("disk_full", "Reports cannot be kept on disk: %s", error)
             return False
-        self._write_at += _LENGTH + len(encoded)
+        self._write_at += len(record)
         self._on_disk += 1
         return True
 

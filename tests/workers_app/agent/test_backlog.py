@@ -1,6 +1,7 @@
 """Reports that cannot be told yet."""
 
 from collections import deque
+from io import BytesIO
 from uuid import uuid4
 
 import pytest
@@ -85,6 +86,37 @@ def test_a_full_disk_loses_output_only(monkeypatch: pytest.MonkeyPatch):
         backlog.add(Finished(AttemptKey(uuid4(), number), "", 0))
     assert sum(isinstance(each, Finished) for each in drained(backlog)) == 5
     assert events["disk_full"] > before
+
+
+class SmallDisk:
+    """A file on a disk that takes some bytes of what is written, and then none, until it has `room`."""
+
+    def __init__(self) -> None:
+        self.room = 250
+        self._file = BytesIO()
+        self.seek, self.read, self.truncate = self._file.seek, self._file.read, self._file.truncate
+
+    def write(self, data: bytes) -> int:
+        if not self.room:
+            raise OSError(28, "No space left on device")
+        taken = self._file.write(data[: self.room])
+        self.room -= taken
+        return taken
+
+
+def test_a_disk_that_takes_half_a_report_spoils_no_other(monkeypatch: pytest.MonkeyPatch):
+    disk = SmallDisk()
+    monkeypatch.setattr(module.tempfile, "TemporaryFile", lambda **_: disk)
+    backlog = Backlog(memory_bytes=0)
+    ends = [Finished(AttemptKey(uuid4(), number), "", 0, error="x" * 60) for number in range(8)]
+    for end in ends[:5]:
+        backlog.add(end)
+    disk.room = 10_000
+    for end in ends[5:]:
+        backlog.add(end)
+    assert sorted(drained(backlog), key=lambda end: end.key.attempt) == ends
+    backlog.add(output(1))
+    assert drained(backlog) == [output(1)]
 
 
 def test_of_what_is_over_only_the_ends_are_kept():
