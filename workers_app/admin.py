@@ -24,19 +24,28 @@ class WorkerAdmin(ReadOnlyAdmin):
     """Workers that are alive, and the last incarnation of those that are gone."""
 
     empty_hint = "No worker has reported yet. Start one with: celery -A workers_app.agent worker"
-    list_display = ["name", "colour", "slots", "tags", "kinds", "heard", "lease", "aside"]
+    list_display = ["name", "colour", "slots", "tags", "kinds", "heard", "aside"]
     list_filter = ["status", "draining"]
     search_fields = ["name", "hostname"]
     ordering = ["name", "-id"]
     actions = ["drain_selected", "undrain_selected"]
     actions_detail = ["drain", "undrain"]
     fieldsets: Any = [
-        ("Worker", {"fields": [("name", "state"), ("slots", "kinds"), "tags", "running", "history"]}),
+        (
+            "Worker",
+            {
+                "fields": [
+                    ("name", "state"),
+                    ("slots", "kinds"),
+                    ("cpu_percent", "memory_percent"),
+                    *("tags", "running", "history"),
+                ]
+            },
+        ),
         ("Life", {"fields": [("heard_at", "lease_until_"), ("started", "set_aside"), ("hostname", "pid"), "boot_id"]}),
     ]
 
     heard = show.moment_column("last_heartbeat", "Last heartbeat")
-    lease = show.moment_column("lease_until", "Lease until")
     aside = show.moment_column("set_aside_until", "Set aside until")
     heard_at = show.moment_fact("last_heartbeat", "Last heartbeat")
     lease_until_ = show.moment_fact("lease_until", "Lease until")

@@ -29,7 +29,9 @@ class WorkerInfo(models.Model):
     executors = models.JSONField(default=list)
     max_tasks = models.PositiveIntegerField()
     current_tasks = models.PositiveIntegerField(default=0)
-    cpu_percent = models.FloatField(null=True, help_text="How much of its machine's processors is in use.")
+    cpu_percent = models.FloatField(
+        "CPU percent", null=True, help_text="How much of its machine's processors is in use."
+    )
     memory_percent = models.FloatField(null=True, help_text="How much of its machine's memory is in use.")
     heartbeat_seq = models.PositiveBigIntegerField(default=0)
     last_heartbeat = models.DateTimeField()

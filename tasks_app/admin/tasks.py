@@ -44,7 +44,8 @@ class TaskAdmin(TaskActions):
                     ("timeout_seconds", "max_attempts"),
                     ("retry_delay_seconds", "retry_max_delay_seconds"),
                     "delivery",
-                    ("circuit", "circuit_failures", "circuit_seconds"),
+                    "circuit",
+                    ("circuit_failures", "circuit_seconds"),
                 ]
             },
         ),

@@ -11,7 +11,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="workerinfo",
             name="cpu_percent",
-            field=models.FloatField(help_text="How much of its machine's processors is in use.", null=True),
+            field=models.FloatField(
+                help_text="How much of its machine's processors is in use.", null=True, verbose_name="CPU percent"
+            ),
         ),
         migrations.AddField(
             model_name="workerinfo",
