@@ -61,7 +61,8 @@ def run(wish: Wish, folder: Path, say: Callable[[str], None] = print, limits: Li
     def killed(member: Member) -> None:
         recorder.add(history.Kill(member.role, member.name, recorder.now()))
 
-    world = World(folder / "world", wish.broker, wish.database, plant=wish.plant, on_kill=killed)
+    settable = not wish.faults or "clocks" in wish.faults
+    world = World(folder / "world", wish.broker, wish.database, plant=wish.plant, on_kill=killed, clocks=settable)
     findings: list[Finding] = []
     heals: list[float] = []
     with opened(world):
