@@ -27,6 +27,7 @@ def main() -> int:
     # Told to end, it ends all it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     folder = Path(options.folder or tempfile.mkdtemp(prefix="scheduler-chaos-", dir=ROOMY))
+    folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o711)
     wishes = _wishes(options)
     print(f"{len(wishes)} passes, {sum(wish.seconds for wish in wishes) / 60:.0f} min and some; histories in {folder}")
