@@ -43,11 +43,16 @@ events = _tally.counts
 def note(kind: str, text: str, *values: object) -> None:
     """Count an event, and log it: `text` with `values`, as `logging` takes them."""
     _tally.add(kind)
-    logger.warning(f"{text} [{kind}]", *values)
+    logger.warning(f"{text} [{kind}]", *map(_said, values))
+
+
+def _said(value: object) -> object:
+    """Many an error has no text, and its name says all."""
+    return repr(value) if isinstance(value, Exception) and not str(value) else value
 
 
 def note_often(kind: str, text: str, *values: object) -> None:
     """The same for what may come in floods: all are counted, and one of a kind is logged in `LOG_SECONDS`."""
     number = _tally.add(kind)
     if _tally.is_worth_a_line(kind):
-        logger.warning(f"{text} [{kind}, %d so far]", *values, number)
+        logger.warning(f"{text} [{kind}, %d so far]", *map(_said, values), number)

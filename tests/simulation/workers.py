@@ -223,8 +223,8 @@ class SimulatedWorker(Consumer):
             self.connect()
 
     def connect(self) -> None:
-        """As Celery does after each loss of the connection; one that leaves, or that none helps, ends."""
-        if celery_state.should_terminate is not None or self.leaving:
+        """As Celery does after each loss of the connection; one that none helps, ends."""
+        if celery_state.should_terminate is not None:
             celery_state.should_terminate = None
             self.kill()
             return

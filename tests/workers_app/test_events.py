@@ -36,6 +36,12 @@ def test_a_line_comes_again_after_a_while(caplog: pytest.LogCaptureFixture, monk
     assert [record.getMessage() for record in caplog.records][1] == f"Refused [{kind}, 2 so far]"
 
 
+def test_an_error_without_a_text_has_a_name(caplog: pytest.LogCaptureFixture):
+    kind = f"test_{uuid4()}"
+    note(kind, "Away: %s, %s", TimeoutError(), OSError("refused"))
+    assert [record.getMessage() for record in caplog.records] == [f"Away: TimeoutError(), refused [{kind}]"]
+
+
 def test_threads_lose_no_count():
     kind = f"test_{uuid4()}"
     threads = [threading.Thread(target=lambda: [note_often(kind, "Refused") for _ in range(500)]) for _ in range(8)]

@@ -68,11 +68,12 @@ class Attempts:
         held = self.held.pop(report.key, None)
         if held is None:
             return
-        held.request.end(report.error)
         if report.reason in ("shutdown", "unable"):
             self._give_back(report.key, report.reason, begun=report.reason == "shutdown")
         elif report.reason != AT_ONCE:
             self._say(report.key, report)
+        # Last, as it may find the connection broken.
+        held.request.end(report.error)
 
     def _say(self, key: AttemptKey, report: Report) -> None:
         self._ended[key] = report

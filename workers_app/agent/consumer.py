@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ import executors
 from executors.base import AT_ONCE
 from workers_app.agent import settings
 from workers_app.agent.attempts import Attempts
+from workers_app.agent.farewell import Farewell
 from workers_app.agent.lease import DatabaseClock, Incarnation
 from workers_app.agent.load import Load
 from workers_app.agent.pool import Job
@@ -55,8 +57,8 @@ longer, up to half a minute."""
 WATCH_SECONDS = 0.2
 BURDENED_SECONDS = 10.0
 """What the lease has ended is gone in less, or never: then this worker goes on, and does not say that all has ended."""
-HAND_BACK_SECONDS = 15.0
-"""What is ended at shutdown has so long to be gone before it is handed back."""
+CLOSE_SECONDS = 5.0
+"""Executors have so long to let go of what they hold."""
 REMOTE_CONTROL = {
     *("active", "active_queues", "clock", "conf", "heartbeat", "hello", "ping", "query_task", "registered", "report"),
     *("reserved", "revoked", "scheduled", "stats", "enable_events", "disable_events", "revoke", "terminate"),
@@ -81,27 +83,32 @@ class Consumer(CeleryConsumer):
         self.runner = Runner(self.reporter.add)
         self.attempts = Attempts(self.pool.limit, self._start, self._request, self.reporter.add)
         self._sender: Sender | None = None
+        self._farewell: Farewell | None = None
         self._own_queue()
         self._beat_at = self._burdened_until = 0.0
         self._lease_watch = asyncio.run_coroutine_threadsafe(self._watch_lease(), self.pool.loop)
 
     def ensure_connected(self, conn: Connection) -> Connection:
-        """Try until the broker is there, or this worker is told to stop."""
+        """Try until the broker is there, or this worker has come to its end."""
         away = partial(note, "broker_away", "The broker is away: %s. Trying again in %g s.")
         return conn.ensure_connection(
             away,
             interval_start=RETRY_SECONDS,
             interval_step=RETRY_SECONDS,
             interval_max=RETRY_SECONDS_MOST,
-            callback=state.maybe_shutdown,
+            callback=self._while_away,
         )
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
-        """Let go of both our connections without waiting for a server that may not answer: a lease is short."""
+        """Let go of our connections before Celery does, which would wait for the server."""
+        self._let_go()
+        super().on_connection_error_after_connected(exc)
+
+    def _let_go(self) -> None:
+        """Give both our connections up without waiting for a server that may not answer: a lease is short."""
         for connection in (self.event_dispatcher and self.event_dispatcher.connection, self.connection):
             if connection:
                 broker.abandon(connection)
-        super().on_connection_error_after_connected(exc)
 
     # Messages in
 
@@ -278,12 +285,29 @@ class Consumer(CeleryConsumer):
 
     # An orderly end
 
+    def start(self) -> None:
+        """Celery's work, over any number of connections; told to stop between two of them, it takes one more."""
+        while True:
+            try:
+                super().start()
+            except WorkerShutdown as told:
+                if self._say_farewell(told.code).is_over():
+                    raise
+                self._let_go()
+                self.on_close()
+                self.blueprint.restart(self)
+            else:
+                return
+
     def loop(self, *args: Any) -> None:
-        """Celery's event loop, and after it the winding down."""
+        """Celery's event loop, and after it the farewell, which a lost connection only interrupts."""
+        if self._farewell:
+            # Celery sets the new connection up and comes back to us.
+            state.should_stop = self._farewell.exitcode
         try:
             asynloop(*args)
-        except WorkerShutdown:
-            self._wind_down()
+        except WorkerShutdown as told:
+            self._turn_until_over(self._say_farewell(told.code))
             raise
         except MALFORMED as error:
             drop("malformed", repr(error)[:200])
@@ -291,23 +315,32 @@ class Consumer(CeleryConsumer):
             # Celery connects anew, and what runs goes on; from other errors it would end.
             raise ConnectionResetError("something on the queue was no message at all") from error
 
-    def _wind_down(self) -> None:
-        """Take nothing new, let runs end within the grace time, then end them and hand them back."""
-        self.attempts.closed = True
-        self.beat()
-        logger.info("Stopping; %d attempts have %g s to end.", len(self.attempts.held), settings.GRACE_SECONDS)
-        self._turn_until_idle(settings.GRACE_SECONDS)
-        self.attempts.stop(list(self.attempts.held), "shutdown")
-        self._turn_until_idle(HAND_BACK_SECONDS)
-        asyncio.run_coroutine_threadsafe(self.runner.close(), self.pool.loop).result(HAND_BACK_SECONDS)
-        self.beat("offline")
+    def _say_farewell(self, exitcode: Any) -> Farewell:
+        """Begin to end, or go on with it. Celery must forget that it was told to: it would not connect again."""
+        state.should_stop = None
+        if self._farewell is None:
+            self._farewell = Farewell(self.attempts, self.reporter, settings.GRACE_SECONDS, exitcode)
+        return self._farewell
 
-    def _turn_until_idle(self, seconds: float) -> None:
-        """Turn Celery's loop until nothing is held, time is up, or a second signal says to hurry."""
-        deadline = time.monotonic() + seconds
+    def _while_away(self) -> None:
+        """Between two tries to reach the broker: runs end meanwhile, and so may this worker's time."""
+        state.maybe_shutdown()
+        self.pool.deliver()
+        if self._farewell and self._farewell.is_over():
+            raise WorkerShutdown(self._farewell.exitcode)
+
+    def _turn_until_over(self, farewell: Farewell) -> None:
+        """Turn Celery's loop until all has ended and been told; told to hurry, it raises `WorkerTerminate`."""
+        self.beat()
         turns = self.hub.create_loop()
-        while self.attempts.held and time.monotonic() < deadline and not state.should_terminate:
+        while not farewell.is_over():
+            state.should_stop = None
+            state.maybe_shutdown()
             next(turns)
+        closing = asyncio.run_coroutine_threadsafe(self.runner.close(), self.pool.loop)
+        with suppress(TimeoutError):
+            closing.result(CLOSE_SECONDS)
+        self.beat("offline")
 
 
 def _outcome(assignment: Assignment, task: "asyncio.Task[Finished]") -> Finished:

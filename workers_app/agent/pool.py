@@ -83,8 +83,12 @@ class AsyncioPool(BasePool):
             os.eventfd_read(self._wake)
         except BlockingIOError:
             return
-        while self._calls:
-            self._calls.popleft()()
+        try:
+            while self._calls:
+                self._calls.popleft()()
+        finally:
+            if self._calls:  # One of them found the connection broken; the others are for the next one.
+                os.eventfd_write(self._wake, 1)
 
     def on_stop(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
