@@ -101,10 +101,12 @@ class PublishingChannel(virtual.Channel):
     def bind_commands(self, queue: str) -> list[Command]:
         """Bind the queue again wherever this connection has bound it: the server may have lost it."""
         commands = []
-        for exchange, routing_key, arguments in list(self.state.queue_bindings(queue)):
-            kind = self.typeof(exchange)
+        # Copied in one step: the keeper's thread looks at what the connection's own thread changes.
+        for known in list(self.state.queue_index.get(queue, ())):
+            exchange, kind = known.exchange, self.typeof(known.exchange)
             if kind.type != "fanout":
-                key, pattern, _ = kind.prepare_bind(queue, exchange, routing_key, arguments)
+                arguments = self.state.bindings.get(known)
+                key, pattern, _ = kind.prepare_bind(queue, exchange, known.routing_key, arguments)
                 commands.append(self._bind_command(exchange, key, pattern, queue))
         return commands
 

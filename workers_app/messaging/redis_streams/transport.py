@@ -118,7 +118,9 @@ class Transport(virtual.Transport):
 
     def refresh_seconds(self) -> float:
         """How often what is held must be kept fresh."""
-        return min([self.claim_after, *(expires / 1000 for expires in self.queues.expires.values())]) / 3
+        # Copied in one step, as the connection's own thread declares queues meanwhile.
+        expiries = list(self.queues.expires.values())
+        return min([self.claim_after, *(expires / 1000 for expires in expiries)]) / 3
 
     # Watching sockets
 

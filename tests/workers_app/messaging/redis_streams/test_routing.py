@@ -1,6 +1,8 @@
 """Exchanges: direct, topic and fanout."""
 
+import sys
 import threading
+from collections.abc import Iterator
 
 import pytest
 from kombu import Consumer, Exchange, Producer, Queue, binding
@@ -51,6 +53,30 @@ def test_an_exchange_may_be_deleted(connection, take, producer, client):
     exchange(taker.channel).delete()
     producer.publish(2, exchange=exchange, routing_key="k")
     assert taker.drain(0.05).bodies == [1]
+
+
+@pytest.fixture
+def restless_threads() -> Iterator[None]:
+    """Threads take turns as often as can be."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_bindings_are_renewed_while_others_are_made(connection, restless_threads):
+    channel, numbers = connection.channel(), range(3000)
+
+    def bind() -> None:
+        for number in numbers:
+            channel.state.binding_declare("q", "ex", str(number), None)
+
+    thread = threading.Thread(target=bind)
+    thread.start()
+    while thread.is_alive():
+        channel.bind_commands("q")
+    thread.join()
+    assert len(channel.bind_commands("q")) == len(numbers)
 
 
 def test_bindings_that_the_server_lost_are_made_again(connect, take, client):
