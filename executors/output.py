@@ -8,6 +8,7 @@ class HeadTail:
     """
 
     def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._tail_limit = limit // 4
         self._head_left = limit - self._tail_limit
         self._tail = bytearray()
@@ -22,6 +23,16 @@ class HeadTail:
         self._keep(chunk[self._head_left :])
         self._head_left = 0
         return head
+
+    def shorten(self, limit: int) -> bool:
+        """Keep no more than a smaller `limit` from now on; what has been passed on stays so. False if it is no less."""
+        if limit >= self._limit:
+            return False
+        passed = self._limit - self._tail_limit - self._head_left
+        self._limit, self._tail_limit = limit, limit // 4
+        self._head_left = max(0, limit - self._tail_limit - passed)
+        self._keep(b"")
+        return True
 
     def finish(self) -> bytes:
         """What is to follow the head: a line that says how much was dropped, if any was, and the tail."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import connection
 
+from workers_app.bucket import Bucket
 from workers_app.events import note_often
 
 REMEMBERED_SECONDS = 1.0
@@ -49,22 +50,6 @@ class Room:
     max_pending: int | None
     per_minute: int | None
     pending: int
-
-
-@dataclass(slots=True)
-class Bucket:
-    """A token bucket, full at first. Who takes more than fit leaves it in debt, and the next ones wait for that."""
-
-    tokens: float = math.inf
-    at: float = 0.0
-
-    def wait(self, wanted: int, per_minute: int, now: float) -> float:
-        """Seconds until `wanted` tokens may be taken; 0 for at once."""
-        rate = per_minute / 60
-        burst = max(rate, LEAST_BURST)
-        self.tokens = min(burst, self.tokens + (now - self.at) * rate)
-        self.at = now
-        return max(0.0, (min(wanted, burst) - self.tokens) / rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +146,8 @@ def _of_room(room: Room, bucket: Bucket, wanted: int, now: float) -> Refusal | N
         return Refusal("limit_namespace_pending", said, PENDING_RETRY_SECONDS)
     if room.per_minute is None:
         return None
-    wait = bucket.wait(wanted, room.per_minute, now)
+    rate = room.per_minute / 60
+    wait = bucket.wait(wanted, rate, max(rate, LEAST_BURST), now)
     if wait or wanted > room.per_minute:
         said = f"{name} may trigger at most {room.per_minute:,} runs a minute (max_triggers_per_minute)."
         return Refusal("limit_rate", said, math.ceil(wait) or 60)

@@ -64,3 +64,26 @@ def test_finish_twice_gives_nothing_more() -> None:
     output.feed(b"abcdefgh")
     assert output.finish()
     assert output.finish() == b""
+
+
+@given(CHUNKS, CHUNKS, st.integers(0, 300), st.integers(0, 300))
+def test_shortened_it_keeps_less_from_then_on(before: list[bytes], after: list[bytes], limit: int, less: int) -> None:
+    output, whole = HeadTail(limit), b"".join(before + after)
+    passed, _ = b"".join(map(output.feed, before)), output.shorten(less)
+    head = passed + b"".join(map(output.feed, after))
+    rest = output.finish()
+    least = min(less, limit)
+    assert head == whole[: max(len(passed), least - least // 4)]
+    kept = whole[len(whole) - min(least // 4, len(whole) - len(head)) :]
+    dropped = len(whole) - len(head) - len(kept)
+    assert rest == (f"\n[… {dropped:,} bytes of output dropped …]\n".encode() if dropped else b"") + kept
+
+
+def test_shortening_again_changes_nothing() -> None:
+    output = HeadTail(16)
+    output.shorten(8)
+    output.shorten(12)
+    assert (output.feed(b"abcdefghijkl"), output.finish()) == (
+        b"abcdef",
+        b"\n[\xe2\x80\xa6 4 bytes of output dropped \xe2\x80\xa6]\nkl",
+    )

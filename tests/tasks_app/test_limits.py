@@ -8,53 +8,10 @@ from django.test.utils import CaptureQueriesContext
 
 from access_app.models import Namespace
 from tasks_app import limits
-from tasks_app.limits import Bucket, Limits
+from tasks_app.limits import Limits
 from tests.tasks_app.factories import NOW, a_run, a_task
 
 pytestmark = pytest.mark.django_db
-
-# The bucket
-
-
-def taken(bucket: Bucket, number: int, per_minute: int, now: float) -> bool:
-    if bucket.wait(number, per_minute, now):
-        return False
-    bucket.tokens -= number
-    return True
-
-
-def test_a_bucket_gives_a_burst_and_then_its_rate():
-    bucket = Bucket()
-    assert [taken(bucket, 1, 60, 100.0) for _ in range(12)] == [True] * 10 + [False] * 2
-    assert not taken(bucket, 1, 60, 100.9)
-    assert taken(bucket, 1, 60, 101.0)
-    assert not taken(bucket, 1, 60, 101.0)
-
-
-def test_a_burst_is_a_second_s_worth_where_that_is_more():
-    bucket = Bucket()
-    assert sum(taken(bucket, 1, 6000, 5.0) for _ in range(200)) == 100
-
-
-def test_a_bucket_says_how_long_to_wait():
-    bucket = Bucket()
-    assert taken(bucket, 10, 60, 0.0)
-    assert bucket.wait(3, 60, 0.0) == pytest.approx(3.0)
-    assert bucket.wait(3, 60, 2.0) == pytest.approx(1.0)
-
-
-def test_who_takes_more_than_fit_leaves_a_debt():
-    bucket = Bucket()
-    assert taken(bucket, 60, 60, 0.0)
-    assert bucket.wait(1, 60, 0.0) == pytest.approx(51.0)
-    assert taken(bucket, 1, 60, 51.0)
-
-
-def test_a_minute_s_worth_is_given_in_a_minute():
-    bucket = Bucket()
-    given = sum(taken(bucket, 1, 120, second / 10) for second in range(600))
-    assert 120 <= given <= 130
-
 
 # What is pending
 

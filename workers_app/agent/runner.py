@@ -10,7 +10,7 @@ import msgspec
 import executors
 from executors.base import Context, Executor, Leased, Outcome
 from workers_app.agent import settings
-from workers_app.agent.output import AttemptOutput
+from workers_app.agent.output import AttemptOutput, Flow
 from workers_app.events import note
 from workers_app.messaging.protocol import Assignment, Finished, Report
 
@@ -27,6 +27,7 @@ class Runner:
 
     def __init__(self, report: Callable[[Report], None]) -> None:
         self._report = report
+        self._flow = Flow()
         self._executors: dict[str, asyncio.Task[Executor]] = {}
         self._lease_until: float | None = None
 
@@ -55,7 +56,7 @@ class Runner:
         except Exception as error:
             logger.exception("Executor %s cannot be started.", assignment.executor)
             return _unable(assignment, error)
-        output = AttemptOutput(assignment.key, self._report)
+        output = AttemptOutput(assignment.key, self._report, self._flow)
         report = await _attempt(executor, assignment, output)
         output.close(begun=report.reason != "unable")
         return msgspec.structs.replace(report, seconds=output.seconds)

@@ -12,7 +12,8 @@ from uuid import uuid4
 import pytest
 
 from executors.base import AT_ONCE, Context, Outcome
-from workers_app.agent.output import LIMIT_BYTES, AttemptOutput
+from workers_app.agent import settings
+from workers_app.agent.output import LIMIT_BYTES, SHORT_BYTES, AttemptOutput, Flow
 from workers_app.agent.runner import Runner
 from workers_app.messaging.protocol import Assignment, AttemptKey, Finished, Output, Started
 
@@ -148,6 +149,24 @@ async def test_output_without_end_is_cut_in_the_middle(bench: Bench):
     assert len(bench.text) < LIMIT_BYTES + 100
 
 
+async def test_a_flood_is_cut_short_and_others_are_heard(bench: Bench, monkeypatch):
+    monkeypatch.setattr(settings, "OUTPUT_BYTES", 20_000.0)
+    say = "echo first; head -c 200000 /dev/zero | tr '\\0' x; echo; echo last"
+    await bench.run(say)
+    flood = bench.text
+    bench.reports.clear()
+    await bench.run(say)
+    short = bench.text
+    bench.reports.clear()
+    await bench.run("echo brief")
+    assert bench.text == "brief\n"
+    for text in (flood, short):
+        assert text.startswith("first\nxxx")
+        assert text.endswith("xxx\nlast\n")
+        assert "dropped" in text
+    assert len(short) < SHORT_BYTES + 100 < len(flood) < 5 * 20_000 + 65_536
+
+
 async def test_output_that_is_no_text(bench: Bench):
     await bench.run(r"printf '\377\000\303'; sleep 0.01; printf '\274\n'")
     assert bench.text in ("��ü\n",)
@@ -156,7 +175,7 @@ async def test_output_that_is_no_text(bench: Bench):
 
 async def test_pieces_are_numbered_and_end_with_lines():
     reports: list[Any] = []
-    output = AttemptOutput(AttemptKey(uuid4(), 1), reports.append)
+    output = AttemptOutput(AttemptKey(uuid4(), 1), reports.append, Flow())
     output.write(b"a\nb\nhal")
     output._flush()
     output.write(b"f\n")

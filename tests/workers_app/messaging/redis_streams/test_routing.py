@@ -65,7 +65,7 @@ def restless_threads() -> Iterator[None]:
 
 
 def test_bindings_are_renewed_while_others_are_made(connection, restless_threads):
-    channel, numbers = connection.channel(), range(3000)
+    channel, numbers = connection.channel(), range(20_000)
 
     def bind() -> None:
         for number in numbers:
