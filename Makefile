@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 ARGS   ?=
+# Tests mostly wait for processes: two at a time take little more than half the time. `make test PARALLEL=`: one.
+PARALLEL ?= -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help run test coverage chaos services services-stop bench lint format requirements clean
@@ -14,7 +16,7 @@ run: $(VENV)/base ## Start everything on this machine: web, dispatcher, worker, 
 	@exec $(BIN)/python manage.py standalone
 
 test: $(VENV)/dev ## Run the whole suite against real servers, which come and go with it (ARGS="-k name" for a part of it)
-	$(BIN)/python -m services run -- $(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m services run -- $(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 coverage: $(VENV)/dev ## The same, and how much of the code it runs through (processes that tests start are not counted)
 	$(BIN)/python -m services run -- $(BIN)/python -m pytest --cov --cov-report=term $(ARGS)

@@ -3,6 +3,7 @@
 A test that asks for a shared server which is not there is skipped, and the summary says which and why.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -23,13 +24,13 @@ def postgresql() -> Entry:
 
 
 @pytest.fixture(scope="session")
-def rabbitmq() -> Entry:
-    return _shared(RabbitMQ)
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Entry]:
+    yield from _one_s_own(RabbitMQ, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def redis_server() -> Entry:
-    return _shared(Redis)
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Entry]:
+    yield from _one_s_own(Redis, tmp_path_factory)
 
 
 @pytest.fixture
@@ -61,6 +62,16 @@ def _shared(server: type[Server]) -> Entry:
     if entry is None:
         _skip(server, known.missing[server.kind])
     return entry
+
+
+def _one_s_own(server: type[Server], factory: pytest.TempPathFactory) -> Iterator[Entry]:
+    """Tests empty their broker: of several test processes the first has the shared one, each other one of its own."""
+    entry = _shared(server)
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
+        yield entry
+        return
+    for own in _private(server(factory.mktemp(server.kind), services.load().certificates)):
+        yield Entry(own.url, own.tls_url)
 
 
 def _private(server: S) -> Iterator[S]:

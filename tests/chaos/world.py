@@ -22,7 +22,8 @@ from tests.chaos.plants import bugs
 from tests.chaos.relay import Network
 from tests.waiting import wait_until
 
-DISPATCHERS, WORKERS, SLOTS = 2, 3, 8
+DISPATCHERS, WORKERS, SLOTS = 2, 3, 16
+"""Slots enough to catch up, within the half minute allowed, on what an outage has held up beside what is new."""
 LEASE_SECONDS = 10.0
 LOOK_SECONDS = 0.1
 RESTART_SECONDS = 1.0
