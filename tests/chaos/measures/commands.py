@@ -40,14 +40,17 @@ def alive(process: psutil.Process) -> bool:
 
 
 def gone_at(processes: Iterable[psutil.Process], seconds: float) -> dict[psutil.Process, float]:
-    """When each was first seen to be gone (monotonic), looking for at most so many seconds; others are left out."""
+    """When each was first seen to be gone (monotonic), looking at least once, and for so many seconds at most.
+
+    Others are left out.
+    """
     left = set(processes)
     found: dict[psutil.Process, float] = {}
     deadline = time.monotonic() + seconds
-    while left and time.monotonic() < deadline:
+    while True:
         gone = {process for process in left if not alive(process)}
         found |= dict.fromkeys(gone, time.monotonic())
         left -= gone
-        if left:
-            time.sleep(LOOK_SECONDS)
-    return found
+        if not left or time.monotonic() >= deadline:
+            return found
+        time.sleep(LOOK_SECONDS)

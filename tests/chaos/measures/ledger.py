@@ -5,6 +5,7 @@ on with whatever it is to do. The line is one `write` to a file opened with O_AP
 """
 
 import time
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -54,9 +55,19 @@ class Ledger:
             self._starts += [_start(line, offset) for line in whole.decode().splitlines()]
         return self._starts
 
-    def of(self, runs: "set[str] | dict[str, float]", attempt: int = 1) -> dict[str, Start]:
-        """When those of `runs` that have begun this attempt did."""
-        return {each.run: each for each in self.starts if each.run in runs and each.attempt == attempt}
+    @property
+    def begun(self) -> set[str]:
+        """All runs of which an attempt has begun."""
+        return {each.run for each in self.starts}
+
+    def first(self, runs: Container[str]) -> dict[str, Start]:
+        """The starts of the first attempts of these runs."""
+        return {each.run: each for each in self.starts if each.run in runs and each.attempt == 1}
+
+    def again(self, runs: Container[str]) -> dict[str, Start]:
+        """The next starts after these: not always of the second attempts, as such a one may never reach its worker."""
+        later = [each for each in self.starts if each.run in runs and each.attempt > 1]
+        return {each.run: each for each in sorted(later, key=lambda each: each.attempt, reverse=True)}
 
     def newest(self, run: str) -> Start | None:
         """The start of the run's newest attempt."""

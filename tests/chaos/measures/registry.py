@@ -1,10 +1,27 @@
 """All measures, by their names."""
 
-from tests.chaos.measures import dispatcher_alone, dispatcher_killed, worker_killed
+from tests.chaos.measures import (
+    broker_restarts,
+    broker_wiped,
+    database_restart,
+    dispatcher_alone,
+    dispatcher_killed,
+    frozen,
+    worker_killed,
+)
 from tests.chaos.measures.base import Measure
 
 MEASURES: dict[str, Measure] = {
-    each.MEASURE.name: each.MEASURE for each in (worker_killed, dispatcher_killed, dispatcher_alone)
+    each.MEASURE.name: each.MEASURE
+    for each in (
+        worker_killed,
+        dispatcher_killed,
+        dispatcher_alone,
+        frozen,
+        broker_restarts,
+        broker_wiped,
+        database_restart,
+    )
 }
 
 

@@ -43,11 +43,16 @@ def quiet(world: World, seconds: float = QUIET_SECONDS) -> None:
     wait_until(world.healed, seconds, "all workers are online")
 
 
+def flow(ledger: Ledger, number: int) -> None:
+    """Wait until so many further starts are in the ledger."""
+    seen = len(ledger.starts)
+    wait_until(lambda: len(ledger.starts) >= seen + number, 60, "the load flows")
+
+
 def lost(world: World, accepted: Collection[str], ledger: Ledger) -> int:
     """How many accepted runs have not succeeded, or were never begun; to be asked when all is quiet."""
     succeeded = {run for (run,) in rows(world, SUCCEEDED)}
-    begun = {start.run for start in ledger.starts}
-    return len(set(accepted) - (succeeded & begun))
+    return len(set(accepted) - (succeeded & ledger.begun))
 
 
 def in_time(condition: Callable[[], Any], seconds: float, pause: float = 0.02) -> bool:

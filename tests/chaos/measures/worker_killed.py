@@ -42,15 +42,15 @@ def take(setting: Setting) -> Figures:
 def _round(world: World, ledger: Ledger, task: int, number: int) -> list[float | None]:
     """Kill some workers that run something; the wait for each, None where a run of it was not started again."""
     ids = set(runs.trigger(world.stack, task, RUNS))
-    wait_until(lambda: len(ledger.of(ids)) == RUNS, 60, "all runs have begun")
+    wait_until(lambda: len(ledger.first(ids)) == RUNS, 60, "all runs have begun")
     held = {member.name: set[str]() for member in world.of("worker")}
-    for run, start in ledger.of(ids).items():
+    for run, start in ledger.first(ids).items():
         held[start.worker].add(run)
     victims = random.sample([member for member in world.of("worker") if held[member.name]], number)
     killed = {victim.name: _kill(victim) for victim in victims}
     lost = {run for name in killed for run in held[name]}
-    runs.in_time(lambda: len(ledger.of(lost, 2)) == len(lost), PATIENCE)
-    again = ledger.of(lost, 2)
+    runs.in_time(lambda: len(ledger.again(lost)) == len(lost), PATIENCE)
+    again = ledger.again(lost)
     runs.cancel_all(world.stack, ids)
     runs.quiet(world)
     return [
