@@ -37,9 +37,9 @@ def growth_percent(before: Sequence[float], after: Sequence[float]) -> float:
 
 
 def full_rate_after(moments: Sequence[float], since: float, rate: float) -> float | None:
-    """Seconds from `since` until events come at the full `rate` (per second) again; None if they never do.
+    """Seconds from `since` until events have come at the full `rate` (per second) for a second; None if they never do.
 
-    That is at the first moment from which on a second, and also five seconds, have at least 95 % of what `rate` says.
+    It is the first second that has at least 95 % of what `rate` says, if the five seconds from its begin have it, too.
     """
     ordered = sorted(moments)
 
@@ -51,7 +51,7 @@ def full_rate_after(moments: Sequence[float], since: float, rate: float) -> floa
     for step in range(int(max(0.0, last - since + STEP) / STEP)):
         begin = since + step * STEP
         if full(begin, SECOND) and full(begin, HOLD_SECONDS):
-            return begin - since
+            return begin + SECOND - since
     return None
 
 
