@@ -1,4 +1,4 @@
-"""`make chaos`: the proof that nothing is lost and nothing is doubled. `python -m tests.chaos --help` says how."""
+"""`make chaos`: the proof that nothing is lost or doubled, and how soon it heals; `--help` says how to have it."""
 
 import argparse
 import json

@@ -36,7 +36,8 @@ def take(setting: Setting) -> Figures:
     """From the request to cancel until the last process of the run is gone, by the kernel.
 
     Where the worker is away, the time counts from when it is back, or when its lease ended if that is earlier; what was
-    gone before counts as 0. A worker that was killed is not waited for: there it counts from the request, too.
+    gone before counts as 0. A worker that was killed is not waited for: there it counts from the request, too. One that
+    stands still beyond its lease does so alone; how soon commands are gone that stood still with it, `frozen` measures.
     """
     ledger = Ledger(setting.folder / "ledger")
     world = World(setting.folder, setting.broker, "postgresql", clocks=False, workers=WORKERS)
