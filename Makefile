@@ -21,7 +21,7 @@ test: $(VENV)/dev ## Run the whole suite against real servers, which come and go
 coverage: $(VENV)/dev ## The same, and how much of the code it runs through (processes that tests start are not counted)
 	$(BIN)/python -m services run -- $(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
-chaos: $(VENV)/dev ## Break everything again and again, and see that no run is lost or doubled (ARGS="--help": how much of it)
+chaos: $(VENV)/dev ## Break everything again and again: no run is lost or doubled (ARGS="--measures": how soon it heals; ARGS="--help": more)
 	@$(BIN)/python -m services run -- $(BIN)/python -m tests.chaos $(ARGS)
 
 services: $(VENV)/dev ## Install and start PostgreSQL, RabbitMQ and Redis for tests and benchmarks (SERVICES_INSTALL=0: as they are)

@@ -1,4 +1,4 @@
-"""`make chaos`: the proof that nothing is lost and nothing is doubled. `python -m tests.chaos --help` says how."""
+"""`make chaos`: the proof that nothing is lost or doubled, and how soon it heals; `--help` says how to have it."""
 
 import argparse
 import json
@@ -11,6 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.chaos import faults
+from tests.chaos.measures.registry import MEASURES
+from tests.chaos.measures.run import take
 from tests.chaos.nemesis import Verdict, Wish, run
 from tests.chaos.plants.bugs import PROVOKED_BY
 
@@ -29,6 +31,14 @@ def main() -> int:
     folder = Path(options.folder or tempfile.mkdtemp(prefix="scheduler-chaos-", dir=ROOMY))
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o711)
+    if options.measures is not None:
+        with (folder / "figures.jsonl").open("a") as figures:
+            return take(options.measures, options.brokers or ["streams"], options.scale, folder, figures)
+    return _passes(options, folder)
+
+
+def _passes(options: argparse.Namespace, folder: Path) -> int:
+    options.brokers = options.brokers or list(BROKERS)
     wishes = _wishes(options)
     print(f"{len(wishes)} passes, {sum(wish.seconds for wish in wishes) / 60:.0f} min and some; histories in {folder}")
     failed = 0
@@ -94,7 +104,13 @@ def _wishes(options: argparse.Namespace) -> list[Wish]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make chaos ARGS=…", description=__doc__)
-    parser.add_argument("--brokers", nargs="+", choices=BROKERS, default=list(BROKERS), metavar="NAME")
+    parser.add_argument(
+        "--brokers",
+        nargs="+",
+        choices=BROKERS,
+        metavar="NAME",
+        help=f"of {', '.join(BROKERS)}: all unless named, and for measures streams",
+    )
     parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
     parser.add_argument(
         "--faults", nargs="+", choices=list(faults.FAULTS), default=[], metavar="NAME", help="all unless named"
@@ -104,6 +120,17 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--planted", action="store_true", help="see that twelve planted bugs are found, each by itself")
     parser.add_argument("--plants", nargs="+", choices=list(PROVOKED_BY), default=[], metavar="NAME", help="only these")
+    parser.add_argument(
+        "--measures",
+        nargs="*",
+        choices=list(MEASURES),
+        metavar="NAME",
+        help=f"measure how fast it heals instead, on PostgreSQL: {', '.join(MEASURES)}; all unless named, but for "
+        f"those that take long ({', '.join(each.name for each in MEASURES.values() if each.only_named)})",
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1.0, metavar="X", help="a factor on what measures count and how long they take"
+    )
     parser.add_argument(
         "--seconds", type=float, help=f"of each pass (default {CLASS_SECONDS:g}, mixed {MIXED_SECONDS:g})"
     )

@@ -104,6 +104,16 @@ class World:
     on_kill: Callable[[Member], None] = lambda member: None
     clocks: bool = True
     """Whether clocks can be set; it costs each process a good part of its time."""
+    dispatchers: int = DISPATCHERS
+    workers: int = WORKERS
+    slots: int = SLOTS
+    """Of each worker."""
+    small: bool = True
+    """Whether servers have small disks of their own, in memory, that can be filled; else they write to a real one."""
+    relays: bool = True
+    """Whether each process reaches the servers through a relay that can be cut; it costs this process time."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """Of web and dispatchers, beside the usual ones."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -112,7 +122,9 @@ class World:
         self.network = Network()
         self.broker: Server = (RabbitMQ if self.broker_kind == "rabbitmq" else Redis)(self.folder / "broker")
         self.postgresql: Server | None = (
-            SmallPostgreSQL(self.folder / "postgresql", settings=SMALL) if self.database_kind == "postgresql" else None
+            SmallPostgreSQL(self.folder / "postgresql", settings=SMALL if self.small else None)
+            if self.database_kind == "postgresql"
+            else None
         )
         self._closing = threading.Event()
         self._watch = threading.Thread(target=self._supervise, name="supervisor")
@@ -128,19 +140,21 @@ class World:
     def open(self) -> None:
         """Start everything, and wait until runs could run."""
         for part, megabytes in DISK_MEGABYTES.items():
-            disks.mount(self.disk(part), megabytes)
+            if self.small:
+                disks.mount(self.disk(part), megabytes)
+            self.disk(part).mkdir(parents=True, exist_ok=True)
         for part in ("broker", "postgresql"):
             (self.folder / part).chmod(0o711)
         self.broker.start()
         self._broker_url = address(self.broker_kind, self.broker.url)
-        self.stack = Stack(self.folder, self._broker_url, self._database())
+        self.stack = Stack(self.folder, self._broker_url, self._database(), self.settings)
         self._add("web", "web", lambda **own: self.stack.web(wait=False, **own))
-        for n in range(DISPATCHERS):
+        for n in range(self.dispatchers):
             name = f"dispatcher-{n + 1}"
             self._add(name, "dispatcher", lambda name=name, **own: self.stack.dispatcher(name, **own))
-        for n in range(WORKERS):
+        for n in range(self.workers):
             name = f"worker-{n + 1}"
-            self._add(name, "worker", lambda name=name, **own: self.stack.worker(name, SLOTS, wait=False, **own))
+            self._add(name, "worker", lambda name=name, **own: self.stack.worker(name, self.slots, wait=False, **own))
         wait_until(self.healed, 90, "all workers are online")
         self._watch.start()
 
@@ -166,7 +180,7 @@ class World:
         """A way to each server, a clock, and room for what it writes, all of its own."""
         clock = self.folder / f"{name}.clock"
         clock.write_text("+0")
-        own = {"BROKER_URL": self.network.way(name, "broker", self._broker_url)}
+        own = {"BROKER_URL": self._way(name, "broker", self._broker_url)}
         if self.clocks:
             own |= faketime(clock)
         if self.plant:
@@ -174,8 +188,11 @@ class World:
         if role == "worker":
             return own | {"TMPDIR": str(self.disk("worker"))}
         if self.postgresql:
-            own["DATABASE_URL"] = self.network.way(name, "database", self.postgresql.url)
+            own["DATABASE_URL"] = self._way(name, "database", self.postgresql.url)
         return own
+
+    def _way(self, name: str, server: str, url: str) -> str:
+        return self.network.way(name, server, url) if self.relays else url
 
     def set_clock(self, name: str, offset: str) -> None:
         """Have `name` believe in another time from now on: `+3600`, `-600`, `+0`."""
@@ -195,7 +212,7 @@ class World:
         """Everything answers, and all workers are online."""
         try:
             status, _ = self.stack.request("GET", f"http://127.0.0.1:{self.stack.port}/readyz", seconds=5)
-            return status == 200 and self.online() == WORKERS
+            return status == 200 and self.online() == self.workers
         except (OSError, ValueError):
             return False
 
