@@ -16,7 +16,7 @@ CALM_SECONDS, LEAST_CALM_SECONDS = 60.0, 15.0
 BEFORE, AFTER = 1, 3
 """Nominal times so many seconds around a kill may feel it."""
 PATIENCE = 30.0
-AIMED_SECONDS = 0.05
+AIMED_SECONDS = 0.1
 """Every second kill hits so soon after a nominal time, when a dispatcher has the most to do."""
 
 
