@@ -3,12 +3,14 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.chaos.measures import run
 from tests.chaos.measures.base import Figures, Goal, Measure, Setting
-from tests.chaos.measures.ledger import Ledger
+from tests.chaos.measures.frozen import wrong
+from tests.chaos.measures.ledger import Ledger, Start
 from tests.chaos.measures.numbers import (
     full_rate_after,
     growth_percent,
@@ -113,6 +115,25 @@ def test_a_measure_that_cannot_be_taken_has_missed(tmp_path: Path, monkeypatch: 
     file = io.StringIO()
     assert run.take([], ["streams"], 1.0, tmp_path, file) == 1
     assert json.loads(file.getvalue())["error"] == "AssertionError: no such thing"
+
+
+@pytest.mark.parametrize(
+    ("shown", "output", "found"),
+    [
+        (("running", "worker_lost", 2, "w2"), "", ""),
+        (("assigned", "worker_lost", 3, "w3"), "", ""),
+        (("cancelled", "cancelled", 2, "w2"), "", ""),
+        (("failed", "worker_lost", 3, None), "", "lost"),
+        (("running", "", 1, "w1"), "", "stale"),
+        (("succeeded", "", 2, "w2"), "", "stale"),
+        (("failed", "error", 2, "w2"), "", "stale"),
+        (("running", "worker_lost", 2, "w1"), "", "stale"),
+        (("running", "worker_lost", 2, "w2"), "stale output\n", "stale"),
+    ],
+)
+def test_what_an_old_attempt_has_said_is_seen(shown: tuple[Any, ...], output: str, found: str):
+    newest = Start(at=1.0, run="a", attempt=2, worker="w2", nominal=0.0, pid=1)
+    assert wrong(dict(zip(("status", "reason", "attempt", "worker"), shown, strict=True)), newest, output) == found
 
 
 def test_a_ledger_is_read_while_it_grows(tmp_path: Path):

@@ -63,7 +63,8 @@ def _restart(world: World) -> float:
 def _heal(world: World, task: int) -> float | None:
     """Seconds until all flows; None if that needed help."""
     begin, moment = time.monotonic(), time.time()
-    if runs.in_time(lambda: _flows(world, task) and _heard(world, moment), HELP_SECONDS):
+    flows = runs.in_time(lambda: _flows(world, task), HELP_SECONDS)
+    if flows and runs.in_time(lambda: _heard(world, moment), HELP_SECONDS):
         return time.monotonic() - begin
     for member in world.members:
         member.kill()

@@ -8,12 +8,13 @@ import random
 import signal
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 
 from tests.chaos.measures import commands, runs
 from tests.chaos.measures.base import Figures, Goal, Measure, Setting
-from tests.chaos.measures.ledger import Ledger
+from tests.chaos.measures.ledger import Ledger, Start
 from tests.chaos.measures.numbers import percentile
 from tests.chaos.world import LEASE_SECONDS, Member, World, opened, signal_to
 from tests.waiting import wait_until
@@ -37,8 +38,8 @@ class Round:
 
     killed_after: list[float]
     """Of each worker: seconds from SIGCONT until its old attempts were gone; 0 if they had gone before."""
-    stale: list[str]
-    """Runs that show something of an old attempt, and what."""
+    wrong: list[str]
+    """What is wrong with runs that it concerns."""
     not_taken_over: int
     """Runs that had not been started elsewhere when their worker went on."""
 
@@ -58,11 +59,12 @@ def take(setting: Setting) -> Figures:
             rounds.append(_round(world, ledger, tasks, min(FROZEN, pauses - done)))
             setting.say(f"{done + len(rounds[-1].killed_after)} of {pauses} pauses")
     times = [seconds for each in rounds for seconds in each.killed_after]
-    stale = [text for each in rounds for text in each.stale]
+    wrong = [text for each in rounds for text in each.wrong]
     return {
         "pauses": len(times),
-        "stale_writes": len(stale),
-        "stale": stale[:10],
+        "stale_writes": sum(text.startswith("stale") for text in wrong),
+        "lost": sum(text.startswith("lost") for text in wrong),
+        "wrong": wrong[:10],
         "killed_after_slowest": max(times),
         "killed_after_median": percentile(times, 50),
         "lived_at_thaw": sum(seconds > 0 for seconds in times),
@@ -84,10 +86,10 @@ def _round(world: World, ledger: Ledger, tasks: list[int], number: int) -> Round
     old = [[each for run, w in theirs.items() if w == v.name for each in processes.get((run, 1), [])] for v in victims]
     killed_after = _thaw(stopped, old)
     runs.in_time(world.healed, GONE_SECONDS)
-    stale = _stale(world, ledger, theirs, "running")
+    early = _looked_at(world, ledger, theirs)
     runs.cancel_all(world.stack, ids)
     runs.quiet(world)
-    return Round(killed_after, stale + _stale(world, ledger, theirs, "cancelled"), len(late))
+    return Round(killed_after, list((_looked_at(world, ledger, theirs) | early).values()), len(late))
 
 
 def _hit(ledger: Ledger, ids: set[str], victims: list[Member], frozen: float) -> dict[str, str]:
@@ -113,21 +115,36 @@ def _thaw(stopped: list[list[psutil.Process]], old: list[list[psutil.Process]]) 
     ]
 
 
-def _stale(world: World, ledger: Ledger, theirs: dict[str, str], status: str) -> list[str]:
-    """Runs that have not this status with the newest attempt that was started, or have output of an older one."""
-    found = []
+def _looked_at(world: World, ledger: Ledger, theirs: dict[str, str]) -> dict[str, str]:
+    """Run → what is wrong with it, in words that begin with `stale` or `lost`."""
+    found = {}
     for run in theirs:
-        shown, newest = world.stack.get(f"runs/{run}/"), ledger.newest(run)
-        expected = (status, newest and newest.attempt, newest and newest.worker)
-        seen = (shown["status"], shown["attempt"], shown["worker"])
-        if seen != expected or STALE in world.stack.log(run):
-            found.append(f"run {run}: {seen} instead of {expected}, output {world.stack.log(run)!r}")
+        shown, newest, output = world.stack.get(f"runs/{run}/"), ledger.newest(run), world.stack.log(run)
+        assert newest
+        seen = {name: shown[name] for name in ("status", "reason", "attempt", "worker")}
+        if kind := wrong(seen, newest, output):
+            found[run] = f"{kind}: run {run} is {seen}, its newest start {newest}, its output {output!r}"
     return found
+
+
+def wrong(shown: dict[str, Any], newest: Start, output: str) -> str:
+    """`stale`: the run shows something that only an older attempt can have said, as none ends by itself but the first;
+    `lost`: it was given up together with its workers. Else nothing."""
+    if shown["status"] == "failed" and shown["reason"] == "worker_lost":
+        return "lost"
+    ended = shown["status"] in ("succeeded", "failed")
+    other = shown["attempt"] == newest.attempt and shown["worker"] != newest.worker
+    return "stale" if ended or other or shown["attempt"] < newest.attempt or STALE in output else ""
 
 
 MEASURE = Measure(
     "frozen",
     "workers stand still for three leases: stale writes; commands gone after the thaw",
     take,
-    (Goal("stale_writes", 0, 0, "writes"), Goal("killed_after_slowest", 2, 1), Goal("not_taken_over", 0, 0, "runs")),
+    (
+        Goal("stale_writes", 0, 0, "writes"),
+        Goal("killed_after_slowest", 2, 1),
+        Goal("not_taken_over", 0, 0, "runs"),
+        Goal("lost", 0, 0, "runs"),
+    ),
 )

@@ -66,7 +66,7 @@ def take(setting: Setting) -> Figures:
     return {
         "capacity_per_second": capacity,
         **_answered(answers, seconds),
-        "web_cpu_per_answer": round(used / max(1, len(answers.answered)), 6),
+        "web_cpu_ms_per_answer": 1000 * used / max(1, len(answers.answered)),
         "lost": lost,
         "restarts": restarts,
         "dispatcher_growth": growth["dispatcher-1"],
