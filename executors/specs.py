@@ -36,8 +36,8 @@ class ShellConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Added to the environment, at most 64 KiB together."""
     cwd: str | None = None
     """Absolute path of the working directory; the worker's own if not given."""
-    grace_seconds: Annotated[float, Meta(ge=0, le=300)] = 5.0
-    """From SIGTERM to SIGKILL when the command must end."""
+    grace_seconds: Annotated[float, Meta(ge=0, le=300)] = 4.0
+    """From SIGTERM to SIGKILL when the command must end; a cancelled run is to be gone within five seconds."""
     success_exit_codes: Annotated[tuple[ExitCode, ...], Meta(min_length=1, max_length=256)] = (0,)
     cpu_seconds: Positive | None = None
     """CPU time of each process of the command."""

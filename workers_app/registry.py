@@ -10,6 +10,9 @@ from tasks_app.sql import claimed, insert, update
 from workers_app.messaging.protocol import Heartbeat
 from workers_app.models import WorkerInfo
 
+SILENT = timedelta(seconds=4)
+"""Who was not heard for so long, two heartbeats, is given nothing new: what he is given may be lost with him."""
+
 
 def beat(heartbeats: dict[UUID, Heartbeat], now: datetime, lease_seconds: float) -> dict[UUID, WorkerInfo]:
     """Record the newest heartbeat of each boot; return by boot id the workers to answer.
@@ -75,7 +78,8 @@ def _status(worker: WorkerInfo, beat: Heartbeat) -> str:
 
 def available(now: datetime) -> QuerySet[WorkerInfo]:
     """Workers that may be given runs at `now`."""
-    return WorkerInfo.objects.filter(status__in=["online", "busy"], draining=False, lease_until__gt=now)
+    fit = WorkerInfo.objects.filter(status__in=["online", "busy"], draining=False, lease_until__gt=now)
+    return fit.filter(last_heartbeat__gt=now - SILENT)
 
 
 def expire(now: datetime) -> list[WorkerInfo]:

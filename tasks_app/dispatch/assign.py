@@ -42,7 +42,7 @@ def assign(now: datetime, placements: list[str], *, troubled: bool = True) -> As
     """Commit the assignments of one batch; `placements` are those of pending runs, `troubled` is as in `Outlook`."""
     if not placements:
         return Assigned([], number=0, starved=False)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         workers = list(claimed(registry.available(now)))
         gates = Gates(now, probing=bool(workers), troubled=troubled)
         candidates = _candidates(workers, gates)

@@ -29,7 +29,7 @@ class Due:
 
 def fire(now: datetime) -> list[TaskRun]:
     """Return the runs made (those recorded as missed too)."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         due = Task.objects.filter(status="active", deleted_at=None, next_fire_at__lte=now).order_by("next_fire_at")
         fired = [_due(task, now) for task in claimed(due)[:BATCH]]
         runs = [run for each in fired for run in _runs(each, now)]

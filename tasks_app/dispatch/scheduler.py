@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any
 
 from celery.beat import Scheduler
-from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, transaction
 
 from tasks_app.clock import ClockWatch, database_now
-from tasks_app.dispatch.assign import BATCH, assign
+from tasks_app.dispatch.assign import BATCH, Assigned, assign
 from tasks_app.dispatch.fire import fire
 from tasks_app.dispatch.leases import LEASE_SECONDS, Letter, renew
 from tasks_app.dispatch.mail import Mail
@@ -98,23 +98,25 @@ class Dispatcher(Scheduler):
             return recorded
         self._recover(now)
         outlook = look(now)
-        self._assign(now, outlook)
+        self._hand_out(_assign(now, outlook), now, outlook)
         for _ in range(FIRES):
             if not outlook.next_due or outlook.next_due > now:
                 break
-            fire(now)
-            outlook = look(now)
-            self._assign(now, outlook)
+            # All or nothing: what somebody fires who ends before he assigns it, waits until others happen to look.
+            with transaction.atomic():
+                fire(now)
+                outlook = look(now)
+                assigned = _assign(now, outlook)
+            self._hand_out(assigned, now, outlook)
         self._look_at = time.monotonic() + _until([outlook.next_due, outlook.next_ready], now)
         return recorded
 
-    def _assign(self, now: datetime, outlook: Outlook) -> None:
-        """Give out all that can be, and note whether something ready may be left without a slot."""
+    def _hand_out(self, assigned: Assigned, now: datetime, outlook: Outlook) -> None:
+        """Send what is assigned and assign all that is left, and note whether any of it may lack a slot."""
         self._troubled = outlook.troubled
-        assigned = assign(now, outlook.placements, troubled=outlook.troubled)
         self._mail.send(assigned.letters, now)
         while assigned.number == BATCH:
-            assigned = assign(now, outlook.placements, troubled=outlook.troubled)
+            assigned = _assign(now, outlook)
             self._mail.send(assigned.letters, now)
         self._starved = assigned.starved
 
@@ -161,6 +163,10 @@ class Dispatcher(Scheduler):
     @property
     def info(self) -> str:
         return "    . dispatcher -> record, recover, fire, assign"
+
+
+def _assign(now: datetime, outlook: Outlook) -> Assigned:
+    return assign(now, outlook.placements, troubled=outlook.troubled)
 
 
 def _succeeded(report: Report) -> bool:

@@ -10,6 +10,7 @@ from tasks_app.models import Task, TaskRun, run_of
 from workers_app.models import WorkerInfo
 
 NOW = datetime(2030, 1, 1, 12, 0, 0, tzinfo=UTC)
+LEASE = timedelta(seconds=10)
 _numbers = itertools.count(1)
 
 
@@ -19,13 +20,15 @@ def a_task(**fields: Any) -> Task:
 
 
 def a_worker(**fields: Any) -> WorkerInfo:
+    """It was heard when its lease was granted, unless told otherwise."""
+    lease_until = fields.get("lease_until", NOW + LEASE)
     values = {
         "boot_id": uuid4(),
         "name": f"worker-{next(_numbers)}",
         "executors": ["http", "shell"],
         "max_tasks": 10,
-        "last_heartbeat": NOW,
-        "lease_until": NOW + timedelta(seconds=10),
+        "last_heartbeat": lease_until - LEASE,
+        "lease_until": lease_until,
     } | fields
     return WorkerInfo.objects.create(**values)
 

@@ -45,6 +45,7 @@ def test_a_run_is_assigned_and_its_message_says_all_the_worker_needs():
         {"status": "offline"},
         {"draining": True, "status": "draining"},
         {"lease_until": NOW - timedelta(seconds=1)},
+        {"last_heartbeat": NOW - timedelta(seconds=4)},
         {"executors": ["http"]},
         {"labels": {"zone": "us"}},
     ],
@@ -115,7 +116,7 @@ def test_round_robin_takes_turns_over_several_passes():
     chosen = []
     for turn in range(6):
         a_run(task)
-        chosen += [boot for boot, _ in assign(NOW + timedelta(seconds=turn))]
+        chosen += [boot for boot, _ in assign(NOW + timedelta(milliseconds=turn))]
     assert chosen == [worker.boot_id for worker in workers] * 2
 
 
