@@ -223,7 +223,7 @@ class World:
 
 
 def faketime(clock: Path) -> dict[str, str]:
-    """Variables that have a process read its offset from real time from a file, once a second; not its monotonic clock."""
+    """Variables that have a process read its offset from a file, once a second; its monotonic clock stays."""
     found = find_spec("libfaketime")
     libraries = list(Path(found.origin).parent.rglob("libfaketime.so*")) if found and found.origin else []
     if not libraries:
