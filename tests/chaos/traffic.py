@@ -62,9 +62,10 @@ class Traffic:
         self._plans: list[history.Plan] = []
         self._names: dict[int, str] = {}
         self._known: dict[str, tuple[Any, ...]] = {}
-        self._threads = [threading.Thread(target=self._work, args=(n,), name=f"client-{n}") for n in range(THREADS)]
-        self._threads.append(threading.Thread(target=self._watch, name="watcher"))
-        self._threads.append(threading.Thread(target=self._cancel_some, name="canceller"))
+        clients = {f"client-{n}": partial(self._work, n) for n in range(THREADS)}
+        works = clients | {"watcher": self._watch, "canceller": self._cancel_some}
+        # A pass that is broken off does not wait for them.
+        self._threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in works.items()]
 
     def begin(self) -> None:
         """Define the tasks and start the stream."""
