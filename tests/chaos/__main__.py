@@ -16,7 +16,7 @@ from tests.chaos.plants.bugs import ORDERS, PROVOKED_BY
 from tests.chaos.traffic import ORDER
 
 BROKERS = ("streams", "lists", "rabbitmq")
-CLASS_SECONDS, MIXED_SECONDS, PLANTED_SECONDS = 180.0, 600.0, 50.0
+CLASS_SECONDS, MIXED_SECONDS, PLANTED_SECONDS = 180.0, 600.0, 55.0
 BRISK = Pace(calm=8.0, heal=30.0, quiet=35.0)
 """Of passes that have to show one thing only."""
 SEEDS = 5

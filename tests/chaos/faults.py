@@ -141,7 +141,7 @@ def partition(world: World, choice: Choice) -> Iterator[str]:
 
 @contextmanager
 def worker_unheard(world: World, choice: Choice) -> Iterator[str]:
-    """A worker hears, but what it says is held back for longer than its lease, and then comes all at once."""
+    """What a worker says is held back for longer than its lease, and then comes all at once."""
     victim = choice.choice(world.of("worker")).name
     world.network.between(victim, "broker").cut(UP)
     try:
@@ -224,7 +224,7 @@ FAULTS: dict[str, Fault] = {
 LASTS: dict[str, tuple[float, float]] = {
     "freeze": (3 * LEASE_SECONDS, 3 * LEASE_SECONDS),
     # A lease outlives it, what was sent meanwhile does not.
-    "broker_restarted": (0.3 * LEASE_SECONDS, 0.6 * LEASE_SECONDS),
+    "broker_restarted": (0.2 * LEASE_SECONDS, 0.4 * LEASE_SECONDS),
     # What runs again, because nobody heard how it ended, still runs when that is heard.
     "reports_late": (1.2 * LEASE_SECONDS, 1.35 * LEASE_SECONDS),
     # What began before it would, if nobody ended it, come to its end beside its successor.

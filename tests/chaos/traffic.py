@@ -33,6 +33,9 @@ MANUAL = {
     "long": {"seconds": 4.0},
     "once": {"seconds": 1.0, "delivery": "at_most_once"},
     "longer": {"seconds": 15.0},
+    "middling": {"seconds": 7.0},
+    "middling-once": {"seconds": 7.0, "delivery": "at_most_once"},
+    "longest": {"seconds": 20.0},
 }
 ORDER = ("short", "long", "once") * 3 + ("longer",)
 """In which they are triggered, unless a pass has another order; one outlives a lease."""
@@ -179,8 +182,8 @@ class Traffic:
         """The final read: every run, with its attempts where it had any that did not end well."""
         for task in self._names:
             for run in self._stack.runs(task):
-                whole = run if run["status"] in ("succeeded", "skipped") and run["attempt"] == 1 else None
-                self._recorder.add(self._line(whole or self._stack.get(f"runs/{run['id']}/")))
+                has_attempts = run["attempt"] > 1 or run["status"] in ("failed", "cancelled")
+                self._recorder.add(self._line(self._stack.get(f"runs/{run['id']}/") if has_attempts else run))
 
 
 def _seconds(text: str) -> float:

@@ -30,7 +30,7 @@ class Limits:
 
 
 DEFAULT = Limits()
-TRAFFIC = Limits(command_seconds=20.0)
+TRAFFIC = Limits(command_seconds=25.0)
 """For the commands that `traffic` has run."""
 
 

@@ -188,11 +188,10 @@ PROVOKED_BY = {
 }
 """The fault under which it must be found."""
 ORDERS = {
-    # What has ended unheard should run again when it is heard.
-    "no_attempt_check": ("long", "long", "short"),
-    # What its worker goes on with after the lease should come to its end beside its successor.
-    "no_self_kill": ("longer", "short", "short", "short"),
-    # What is not started again should have ended well all the same.
-    "final_left": ("once",),
+    # All that runs when its worker is cut off ends unheard, within the lease, and still runs again when it is heard.
+    "no_attempt_check": ("middling", "short"),
+    "final_left": ("middling-once", "short"),
+    # Much of it does not end within the lease, but soon enough to be seen to end beside its successor.
+    "no_self_kill": ("longest", "short", "short", "short", "short"),
 }
 """The tasks that are triggered then, where the usual ones would show it too seldom."""
