@@ -22,8 +22,8 @@ class Builder:
     def plan(self, task: str, every: float | None = None, first: float = 0, last: float = 0, **values: Any) -> None:
         self.history.plans.append(Plan(task, every, first, last, **values))
 
-    def fault(self, begin: float, end: float) -> None:
-        self.history.faults.append(Fault("kill_worker", "SIGKILL to any worker, again and again", begin, end))
+    def fault(self, begin: float, end: float, name: str = "freeze") -> None:
+        self.history.faults.append(Fault(name, "", begin, end))
 
     def kill(self, at: float, worker: str = "worker-1") -> None:
         self.history.kills.append(Kill("worker", worker, at))
@@ -69,7 +69,7 @@ def good() -> History:
     told.plan("every", 10.0, first=10.0, last=40.0)
     told.plan("hand")
     told.plan("once", delivery="at_most_once")
-    told.fault(15.0, 25.0)
+    told.fault(15.0, 25.0, "kill_worker")
     told.kill(20.5)
     lost = Attempt(1, "worker-1", "worker_lost")
     _every(told, lost)

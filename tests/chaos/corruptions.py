@@ -147,10 +147,10 @@ def extra_starts(history: History, choice: Random) -> None:
 
 
 def kills(history: History, choice: Random) -> None:
-    """Nobody did what a worker was lost by."""
+    """Nobody killed the worker that was lost, or somebody killed another."""
     _a_lost_worker(history, choice)
-    history.kills.clear()
-    history.faults.clear()
+    another = [replace(kill, name="another") for kill in history.kills]
+    history.kills[:] = choice.choice([[], another])
 
 
 def over_slots(history: History, choice: Random) -> None:

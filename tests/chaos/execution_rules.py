@@ -8,8 +8,8 @@ from tests.chaos.facts import FINAL, Execution, Facts, grouped, own_failures
 from tests.chaos.history import Run
 from tests.chaos.windows import Limits, deadline, touches
 
-CAUSES = ("worker", "command")
-"""Roles of killed processes whose death ends an attempt."""
+KILLING = ("kill_worker",)
+"""Faults that do nothing else: what they cause has its causes among the kills."""
 
 
 def early(facts: Facts) -> Iterator[str]:
@@ -127,16 +127,23 @@ def extra_starts(facts: Facts) -> Iterator[str]:
 def kills(facts: Facts) -> Iterator[str]:
     """A run with more starts than there were causes.
 
-    One start is its due. Every kill of a worker or of a command between its first start and its last allows one more,
-    so does every fault that was felt then, and every attempt of its own that failed by itself.
+    One start is its due. Every attempt whose worker was killed before the next one started allows one more, so does
+    every fault that was felt meanwhile, and every attempt that failed by itself, as one does whose command is killed.
     """
+    others = [fault for fault in facts.history.faults if fault.name not in KILLING]
     for run, executions in facts.known_executions:
         first, last = executions[0].start, executions[-1].start
-        killed = sum(kill.role in CAUSES and first <= kill.at <= last for kill in facts.history.kills)
-        faults = sum(touches(fault, first, last, facts.limits) for fault in facts.history.faults)
+        killed = sum(_was_killed(facts, one, other.start) for one, other in pairwise(executions))
+        faults = sum(touches(fault, first, last, facts.limits) for fault in others)
         if len(executions) > 1 + killed + faults + len(own_failures(run)):
             causes = f"{killed} kills, {faults} faults and {len(own_failures(run))} failures of its own"
             yield f"{run.task}: run {run.id} started {len(executions)} times, with {causes}."
+
+
+def _was_killed(facts: Facts, execution: Execution, until: float) -> bool:
+    since = execution.start - facts.limits.orphan_seconds
+    kills = (kill.at for kill in facts.history.kills if (kill.role, kill.name) == ("worker", execution.worker))
+    return any(since <= at <= until for at in kills)
 
 
 def over_slots(facts: Facts) -> Iterator[str]:

@@ -11,12 +11,15 @@ import psycopg
 
 from services import Server
 from tests.chaos import disks
-from tests.chaos.world import Member, World, signal_to
+from tests.chaos.relay import UP
+from tests.chaos.world import LEASE_SECONDS, Member, World, signal_to
 
 Choice = random.Random
 Fault = Callable[[World, Choice], AbstractContextManager[str]]
 """Yields what it did to whom, in words for the history."""
 
+SECONDS = (10.0, 30.0)
+"""How long a fault lasts, unless `LASTS` says otherwise."""
 AGAIN_SECONDS = (1.0, 4.0)
 CLOCKS = ("+3600", "-3600", "+600", "-600")
 DELAY_SECONDS = (0.05, 0.4)
@@ -137,6 +140,17 @@ def partition(world: World, choice: Choice) -> Iterator[str]:
 
 
 @contextmanager
+def worker_unheard(world: World, choice: Choice) -> Iterator[str]:
+    """What a worker says is held back for longer than its lease, and then comes all at once."""
+    victim = choice.choice(world.of("worker")).name
+    world.network.between(victim, "broker").cut(UP)
+    try:
+        yield f"what {victim} says is held back"
+    finally:
+        world.network.heal()
+
+
+@contextmanager
 def slow_network(world: World, choice: Choice) -> Iterator[str]:
     """Everything to and from one server is late."""
     server = choice.choice(sorted({server for _, server in world.network.relays}))
@@ -151,16 +165,15 @@ def slow_network(world: World, choice: Choice) -> Iterator[str]:
 
 @contextmanager
 def clocks(world: World, choice: Choice) -> Iterator[str]:
-    """The clocks of some machines, but not the database's, jump by ten minutes or an hour, each way."""
-    victims = choice.sample(world.members, choice.randint(1, len(world.members)))
-    set_to = {member.name: choice.choice(CLOCKS) for member in victims}
-    for name, offset in set_to.items():
-        world.set_clock(name, offset)
+    """The clocks of our machines, but not the database's, jump by ten minutes or an hour, each way, again and again."""
     try:
-        yield f"clocks set: {', '.join(f'{name} {offset} s' for name, offset in set_to.items())}"
+        with _again_and_again(
+            lambda: world.set_clock(choice.choice(world.members).name, choice.choice(CLOCKS)), choice
+        ):
+            yield "any clock set, again and again"
     finally:
-        for name in set_to:
-            world.set_clock(name, "+0")
+        for member in world.members:
+            world.set_clock(member.name, "+0")
 
 
 def _full(part: str) -> Fault:
@@ -195,9 +208,12 @@ FAULTS: dict[str, Fault] = {
     "kill_run": kill_run,
     "freeze": freeze,
     "broker_killed": broker_killed,
+    "broker_restarted": broker_killed,
     "broker_wiped": broker_wiped,
     "database_killed": database_killed,
     "partition": partition,
+    "reports_late": worker_unheard,
+    "worker_unheard": worker_unheard,
     "slow_network": slow_network,
     "clocks": clocks,
     "disk_full_worker": _full("worker"),
@@ -205,6 +221,16 @@ FAULTS: dict[str, Fault] = {
     "disk_full_database": _full("database"),
     "transaction_held": transaction_held,
 }
+LASTS: dict[str, tuple[float, float]] = {
+    "freeze": (3 * LEASE_SECONDS, 3 * LEASE_SECONDS),
+    # A lease outlives it, what was sent meanwhile does not.
+    "broker_restarted": (0.2 * LEASE_SECONDS, 0.4 * LEASE_SECONDS),
+    # What runs again, because nobody heard how it ended, still runs when that is heard.
+    "reports_late": (1.2 * LEASE_SECONDS, 1.35 * LEASE_SECONDS),
+    # What began before it would, if nobody ended it, come to its end beside its successor.
+    "worker_unheard": (2 * LEASE_SECONDS, 2.2 * LEASE_SECONDS),
+}
+"""Faults that say something about what is as long as they are."""
 NEED_POSTGRESQL = {"database_killed", "disk_full_database", "transaction_held"}
 NEED_DISKS = {"disk_full_worker", "disk_full_broker", "disk_full_database"}
 
@@ -213,6 +239,11 @@ def possible(world: World) -> list[str]:
     """The faults that this world and this machine can have."""
     left_out = (NEED_POSTGRESQL if world.postgresql is None else set()) | (set() if disks.allowed() else NEED_DISKS)
     return [name for name in FAULTS if name not in left_out]
+
+
+def lasting(names: list[str], choice: Choice) -> float:
+    """How many seconds these faults shall last together."""
+    return max(choice.uniform(*LASTS.get(name, SECONDS)) for name in names)
 
 
 @contextmanager

@@ -72,7 +72,7 @@ class Fault(Line, frozen=True, tag="fault"):
 
 
 class Kill(Line, frozen=True, tag="kill"):
-    """A process of ours, or a command, was killed."""
+    """A process of ours was killed."""
 
     role: str
     name: str

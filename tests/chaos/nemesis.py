@@ -3,30 +3,36 @@
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.chaos import faults, history
 from tests.chaos.checker import Finding, check, summary
 from tests.chaos.history import Recorder
-from tests.chaos.traffic import Traffic
+from tests.chaos.traffic import ORDER, Traffic
 from tests.chaos.windows import TRAFFIC, Limits
 from tests.chaos.world import LEASE_SECONDS, SLOTS, WORKERS, Member, World, opened
 from tests.waiting import wait_until
 
 NotInTime = pytest.fail.Exception
-CALM_SECONDS = 20.0
-FAULT_SECONDS = (10.0, 30.0)
-FROZEN_SECONDS = 3 * LEASE_SECONDS
-HEAL_SECONDS = 60.0
-"""A world that does not answer by then is not healed."""
-QUIET_SECONDS = 120.0
 RATE = 4.0
 """Triggers a second."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long a pass waits, in seconds."""
+
+    calm: float = 20.0
+    """Before each fault."""
+    heal: float = 60.0
+    """A world that does not answer by then is not healed."""
+    quiet: float = 120.0
+    """A run that has not ended by then never will."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,9 @@ class Wish:
     seed: int = 0
     plant: str = ""
     """A bug that every process of ours has; see `plants`."""
+    order: tuple[str, ...] = ORDER
+    """The tasks that are triggered, one after the other."""
+    pace: Pace = Pace()
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,7 @@ def run(wish: Wish, folder: Path, say: Callable[[str], None] = print, limits: Li
     findings: list[Finding] = []
     heals: list[float] = []
     with opened(world):
-        traffic = Traffic(world.stack, recorder, RATE)
+        traffic = Traffic(world.stack, recorder, RATE, wish.order)
         traffic.begin()
         try:
             heals += _torment(world, recorder, wish, say)
@@ -74,7 +83,9 @@ def run(wish: Wish, folder: Path, say: Callable[[str], None] = print, limits: Li
             findings.append(Finding("never_healed", str(error)))
         traffic.stop()
         try:
-            wait_until(lambda: world.healed() and not traffic.open_runs(), QUIET_SECONDS, "every run has ended")
+            # What was not healed in time is not waited for once more.
+            quiet = 0.0 if findings else wish.pace.quiet
+            wait_until(lambda: world.healed() and not traffic.open_runs(), quiet, "every run has ended")
         except NotInTime as error:
             findings.append(Finding("never_quiet", str(error)))
         traffic.read_all()
@@ -92,25 +103,23 @@ def _torment(world: World, recorder: Recorder, wish: Wish, say: Callable[[str], 
     names = [name for name in wish.faults or possible if name in possible]
     turn = 0
     end = time.monotonic() + wish.seconds
-    while names and time.monotonic() + CALM_SECONDS + FAULT_SECONDS[0] < end:
-        time.sleep(CALM_SECONDS)
+    while names and time.monotonic() + wish.pace.calm + LEASE_SECONDS < end:
+        time.sleep(wish.pace.calm)
         some = [choice.choice(names) for _ in range(choice.randint(1, 2))] if wish.mixed else [names[turn % len(names)]]
         turn += 1
-        yield _one(world, recorder, sorted(set(some)), choice, say)
+        fault = _one(world, recorder, sorted(set(some)), choice)
+        wait_until(world.healed, wish.pace.heal, f"the world is healed after: {fault.text}")
+        took = recorder.now() - fault.end
+        recorder.add(replace(fault, end=recorder.now()))
+        say(f"  {fault.end - fault.begin:4.0f} s {fault.text}; healed after {took:.1f} s")
+        yield took
     time.sleep(max(0.0, end - time.monotonic()))
 
 
-def _one(
-    world: World, recorder: Recorder, names: list[str], choice: random.Random, say: Callable[[str], None]
-) -> float:
-    seconds = FROZEN_SECONDS if "freeze" in names else choice.uniform(*FAULT_SECONDS)
+def _one(world: World, recorder: Recorder, names: list[str], choice: random.Random) -> history.Fault:
+    """The fault, from its begin to its end; the world has yet to heal."""
+    seconds = faults.lasting(names, choice)
     begin = recorder.now()
-    fault: AbstractContextManager[str] = faults.several(names, world, choice)
-    with fault as text:
+    with faults.several(names, world, choice) as text:
         time.sleep(max(0.0, seconds - (recorder.now() - begin)))
-    healed = recorder.now()
-    wait_until(world.healed, HEAL_SECONDS, f"the world is healed after: {text}")
-    took = recorder.now() - healed
-    recorder.add(history.Fault("+".join(names), text, begin, recorder.now()))
-    say(f"  {seconds:4.0f} s {text}; healed after {took:.1f} s")
-    return took
+    return history.Fault("+".join(names), text, begin, recorder.now())

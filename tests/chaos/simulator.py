@@ -40,7 +40,7 @@ class Simulator:
     def _fault(self) -> None:
         begin = self.choice.uniform(-20.0, SECONDS)
         end = begin + self.choice.uniform(1.0, 20.0)
-        self.told.fault(begin, end)
+        self.told.fault(begin, end, "kill_worker")
         for _ in range(self.choice.randrange(8)):
             self.told.kill(self.choice.uniform(begin, end), self.choice.choice(WORKERS))
 

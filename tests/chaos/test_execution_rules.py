@@ -175,7 +175,7 @@ def test_a_run_may_have_moved_from_another_worker(history):
 
 def test_attempt_twice(history):
     start_again(history, "o1", 1, 50.5)
-    assert kinds(history) == ["attempt_twice"]
+    assert kinds(history) == ["attempt_twice", "kills"]
 
 
 # overlap
@@ -277,21 +277,46 @@ def test_kills():
     assert kinds(told.history) == ["kills"]
 
 
-@pytest.mark.parametrize("role", ["worker", "command"])
-def test_each_kill_of_what_works_allows_one_more_start(role):
+@pytest.mark.parametrize("at", [0.6, 2.0, 5.9])
+def test_an_attempt_whose_worker_was_killed_allows_one_more_start(at):
+    """Killed just before the command began, too, which nobody could stop any more."""
     told = told_twice(reason="worker_lost")
-    told.history.kills.append(Kill(role, "its name", 2.0))
+    told.kill(at)
     assert kinds(told.history) == []
+
+
+def test_each_attempt_needs_a_kill_of_its_own():
+    told = told_twice(reason="worker_lost")
+    told.kill(2.0)
+    told.kill(3.0)
     told.execute("run", 8.0, 1.0, attempt=3)
     change(told.history.runs, of("run"), attempt=3, attempts=[Attempt(n, "worker-1", "worker_lost") for n in (1, 2)])
     assert kinds(told.history) == ["kills"]
+    told.kill(7.0)
+    assert kinds(told.history) == []
 
 
-@pytest.mark.parametrize(("role", "at"), [("dispatcher", 2.0), ("worker", 1.4), ("worker", 6.1)])
-def test_other_kills_allow_none(role, at):
+@pytest.mark.parametrize(
+    ("role", "name", "at"),
+    [
+        ("dispatcher", "worker-1", 2.0),
+        ("worker", "worker-2", 2.0),
+        ("worker", "worker-1", 0.4),
+        ("worker", "worker-1", 6.1),
+    ],
+)
+def test_other_kills_allow_none(role, name, at):
     told = told_twice(reason="worker_lost")
-    told.history.kills.append(Kill(role, "its name", at))
+    told.history.kills.append(Kill(role, name, at))
     assert kinds(told.history) == ["kills"]
+
+
+def test_a_fault_that_only_kills_workers_allows_no_start_besides():
+    told = told_twice(reason="worker_lost")
+    told.fault(1.4, 9.0, "kill_worker")
+    assert kinds(told.history) == ["kills"]
+    told.kill(2.0)
+    assert kinds(told.history) == []
 
 
 @pytest.mark.parametrize(("begin", "end", "expected"), [(5.0, 9.0, []), (-40.0, -28.0, []), (6.1, 9.0, ["kills"])])

@@ -33,14 +33,17 @@ MANUAL = {
     "long": {"seconds": 4.0},
     "once": {"seconds": 1.0, "delivery": "at_most_once"},
     "longer": {"seconds": 15.0},
+    "middling": {"seconds": 7.0},
+    "middling-once": {"seconds": 7.0, "delivery": "at_most_once"},
+    "longest": {"seconds": 20.0},
 }
 ORDER = ("short", "long", "once") * 3 + ("longer",)
-"""In which they are triggered; one outlives a lease."""
+"""In which they are triggered, unless a pass has another order; one outlives a lease."""
 ENDLESS = "endless"
 """Runs of this task are cancelled."""
 ENDLESS_SECONDS = 300.0
-CANCEL_EVERY, CANCEL_AFTER = 5.0, 3.0
-"""Seconds: one is triggered so often, and cancelled so much later."""
+CANCEL_EVERY, CANCEL_AFTER = 1.0, 3.0
+"""Seconds: one is triggered so long after the last was cancelled, and cancelled so much later."""
 SCHEDULED = {
     "second": {"seconds": 0.1, "every": 1},
     "two-seconds": {"seconds": 1.5, "every": 2},
@@ -51,19 +54,21 @@ SCHEDULED = {
 class Traffic:
     """A steady stream of triggers beside scheduled tasks, until `stop`; what is refused is asked for again."""
 
-    def __init__(self, stack: Stack, recorder: Recorder, rate: float) -> None:
-        """`rate`: triggers a second."""
+    def __init__(self, stack: Stack, recorder: Recorder, rate: float, order: tuple[str, ...] = ORDER) -> None:
+        """`rate`: triggers a second; `order`: of which tasks, one after the other."""
         self._stack = stack
         self._recorder = recorder
+        self._order = order
         self._pause = THREADS / rate
         self._end = threading.Event()
         self._ids: dict[str, int] = {}
         self._plans: list[history.Plan] = []
         self._names: dict[int, str] = {}
         self._known: dict[str, tuple[Any, ...]] = {}
-        self._threads = [threading.Thread(target=self._work, args=(n,), name=f"client-{n}") for n in range(THREADS)]
-        self._threads.append(threading.Thread(target=self._watch, name="watcher"))
-        self._threads.append(threading.Thread(target=self._cancel_some, name="canceller"))
+        clients = {f"client-{n}": partial(self._work, n) for n in range(THREADS)}
+        works = clients | {"watcher": self._watch, "canceller": self._cancel_some}
+        # A pass that is broken off does not wait for them.
+        self._threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in works.items()]
 
     def begin(self) -> None:
         """Define the tasks and start the stream."""
@@ -98,7 +103,7 @@ class Traffic:
             return False
 
     def _work(self, number: int) -> None:
-        names = cycle(ORDER[number:] + ORDER[:number])
+        names = cycle(self._order[number:] + self._order[:number])
         while not self._end.wait(self._pause):
             self._trigger(next(names), str(uuid4()))
 
@@ -174,11 +179,11 @@ class Traffic:
         return len(self._stack.get(f"runs/?{OPEN}&page_size=500")["results"])
 
     def read_all(self) -> None:
-        """The final read: every run, with its attempts where it had more than one, or did not end well."""
+        """The final read: every run, with its attempts where it had any that did not end well."""
         for task in self._names:
             for run in self._stack.runs(task):
-                whole = run if run["status"] == "succeeded" and run["attempt"] == 1 else None
-                self._recorder.add(self._line(whole or self._stack.get(f"runs/{run['id']}/")))
+                has_attempts = run["attempt"] > 1 or run["status"] in ("failed", "cancelled")
+                self._recorder.add(self._line(self._stack.get(f"runs/{run['id']}/") if has_attempts else run))
 
 
 def _seconds(text: str) -> float:

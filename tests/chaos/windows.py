@@ -21,6 +21,8 @@ class Limits:
     """No command works longer, unless it stands still."""
     again_seconds: float = 5.0
     """No run waits longer for its next attempt after one that failed by itself."""
+    orphan_seconds: float = 1.0
+    """What a worker that is killed has just started may begin so much later still."""
     early_seconds: float = 0.005
     """By so much the clocks that tell a nominal time and a start may differ."""
     same_seconds: float = 0.001
@@ -28,7 +30,7 @@ class Limits:
 
 
 DEFAULT = Limits()
-TRAFFIC = Limits(command_seconds=20.0)
+TRAFFIC = Limits(command_seconds=25.0)
 """For the commands that `traffic` has run."""
 
 
