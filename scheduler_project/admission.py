@@ -2,6 +2,10 @@
 
 A request that is let in waits for one of a few threads. If all the others may wait as well, every answer comes late,
 and in the end none is of use to anybody. So there is a limit to how many are in, and to how long one waits.
+
+The limit sinks while the event loop itself is late: then those that are in leave it too little of the processor to
+answer anybody, and refusals would be what comes late. It falls by a fifth at each look that finds it so, and rises by
+one at each that does not (additive increase, multiplicative decrease, as TCP does it: RFC 5681).
 """
 
 import asyncio
@@ -16,6 +20,12 @@ from workers_app.events import note_often
 
 PATIENCE_SECONDS = 2.0
 """A request that no thread has begun in this time is refused: whoever sent it may have gone."""
+LOOK_SECONDS = 0.05
+"""How often it is looked whether the event loop is late."""
+LATE_SECONDS = 0.02
+FALL = 0.8
+LEAST = 1
+"""So many are let in however late it is."""
 SENTENCE = "The server has too much to do at the moment. Try again in a second."
 
 _ERROR = {"error": {"code": "too_many_requests", "message": SENTENCE, "fields": {}}}
@@ -33,7 +43,9 @@ class Admission:
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._limit = float(most)
         self._in = 0
+        self._looking = False
 
     async def answer(self, path: str, begin: Callable[[], Future[Answer]]) -> Answer:
         """The answer of what `begin` hands to a thread, or a refusal if that would not be soon."""
@@ -63,11 +75,28 @@ class Admission:
             self._in -= not begun
 
     def _enter(self) -> bool:
-        if self._in >= self._most:
+        self._look_soon()
+        if self._in >= self._limit:
             note_often("shed_full", "Too much to do: answered with 429, as %d requests have no answer yet", self._in)
             return False
         self._in += 1
         return True
+
+    def _look_soon(self) -> None:
+        if not self._looking:
+            self._looking = True
+            loop = asyncio.get_running_loop()
+            loop.call_later(LOOK_SECONDS, self._look, loop.time() + LOOK_SECONDS)
+
+    def _look(self, due: float) -> None:
+        """Move the limit by how late the event loop calls us; rest when it is quiet and all may come in."""
+        self._looking = False
+        if asyncio.get_running_loop().time() - due > LATE_SECONDS:
+            self._limit = max(min(LEAST, self._most), FALL * self._limit)
+        else:
+            self._limit = min(self._most, self._limit + 1)
+        if self._in or self._limit < self._most:
+            self._look_soon()
 
 
 async def _soon(path: str, future: Future[Answer]) -> Answer:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -101,6 +102,26 @@ async def test_there_is_room_again_when_others_are_answered(work):
     work.go.set()
     for _ in range(3):
         assert {(await task)["status"] for task in many(bridge, MOST)} == {200}
+
+
+async def test_fewer_are_let_in_while_the_event_loop_is_late(work):
+    """Here it is held up as by threads that keep the processor busy. Later all may come in again."""
+    most = 40
+    bridge = Bridge(work, THREADS, 100, Admission(most))
+    asked = many(bridge, most // 2)
+    async with asyncio.timeout(20):
+        while not any(task.done() for task in asked):
+            time.sleep(admission.LOOK_SECONDS + 2 * admission.LATE_SECONDS)  # noqa: ASYNC251 - that is the point
+            await asyncio.sleep(admission.LOOK_SECONDS)
+            asked += many(bridge, 1)
+    assert len(asked) < most
+    work.go.set()
+    statuses = [(await task)["status"] for task in asked]
+    assert set(statuses[: most // 2]) == {200}
+    assert 429 in statuses
+    async with asyncio.timeout(20):
+        while {(await task)["status"] for task in many(bridge, most)} != {200}:
+            pass
 
 
 async def test_room_is_given_back_after_a_failure():

@@ -34,6 +34,7 @@ def _say(text: str) -> None:
 
 def _one(measure: Measure, setting: Setting, figures: TextIO) -> list[Row]:
     begun = time.monotonic()
+    shutil.rmtree(setting.folder, ignore_errors=True)
     try:
         found: Figures = _rounded(measure.take(setting))
     except FAILED as error:
