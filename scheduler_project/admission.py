@@ -3,12 +3,14 @@
 A request that is let in waits for one of a few threads. If all the others may wait as well, every answer comes late,
 and in the end none is of use to anybody. So there is a limit to how many are in, and to how long one waits.
 
-The limit sinks while the event loop itself is late: then those that are in leave it too little of the processor to
-answer anybody, and refusals would be what comes late. It falls by a fifth at each look that finds it so, and rises by
-one at each that does not (additive increase, multiplicative decrease, as TCP does it: RFC 5681).
+Two limits move, down by a fifth and up by one (RFC 5681 does so for TCP). While the event loop is late, fewer threads
+work abreast: they leave it too little of the processor to answer anybody else, and at the same work they are no slower.
+While the line before the threads stands, that is, was not empty for a while, fewer requests are let in: such a line is
+no burst that will pass, and only makes all of them late (Nichols and Jacobson, Controlling Queue Delay, 2012).
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -21,11 +23,14 @@ from workers_app.events import note_often
 PATIENCE_SECONDS = 2.0
 """A request that no thread has begun in this time is refused: whoever sent it may have gone."""
 LOOK_SECONDS = 0.05
-"""How often it is looked whether the event loop is late."""
-LATE_SECONDS = 0.02
+"""How often the limits are moved."""
+LATE_SECONDS = 0.05
+"""An event loop that comes so much later to what is due is late."""
+STANDS_SECONDS = 3.0
+"""A line that was never empty for so long is no burst."""
+LEAST = 3
+"""So many threads work however late it is: they wait for the database by turns."""
 FALL = 0.8
-LEAST = 1
-"""So many are let in however late it is."""
 SENTENCE = "The server has too much to do at the moment. Try again in a second."
 
 _ERROR = {"error": {"code": "too_many_requests", "message": SENTENCE, "fields": {}}}
@@ -41,10 +46,12 @@ _PAGE = ready_made(
 class Admission:
     """Counts the requests that are in: let in, and without an answer yet. Belongs to one event loop; no locks."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._limit = float(most)
-        self._in = 0
+    def __init__(self, most: int, threads: int) -> None:
+        self._most, self._threads = most, threads
+        self._limit, self._abreast = float(most), float(threads)
+        self._in = self._working = 0
+        self._line: deque[asyncio.Future[bool]] = deque()
+        self._stands_since = 0.0
         self._looking = False
 
     async def answer(self, path: str, begin: Callable[[], Future[Answer]]) -> Answer:
@@ -52,9 +59,45 @@ class Admission:
         if not self._enter():
             return _refusal(path)
         try:
-            return await _soon(path, begin())
+            if not await self._turn():
+                why = "Too much to do: answered with 429, as no thread was free for %g s"
+                note_often("shed_late", why, PATIENCE_SECONDS)
+                return _refusal(path)
+            try:
+                return await asyncio.wrap_future(begin())
+            finally:
+                self._leave()
         finally:
             self._in -= 1
+
+    async def _turn(self) -> bool:
+        """Wait in line for a thread; False if that takes too long."""
+        loop = asyncio.get_running_loop()
+        if not self._line:
+            if self._working < self._abreast:
+                self._working += 1
+                return True
+            self._stands_since = loop.time()
+        turn: asyncio.Future[bool] = loop.create_future()
+        self._line.append(turn)
+        timer = loop.call_later(PATIENCE_SECONDS, _resolve, turn, False)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled() and turn.result():
+                self._leave()
+            raise
+        finally:
+            timer.cancel()
+
+    def _leave(self) -> None:
+        self._working -= 1
+        self._call_in()
+
+    def _call_in(self) -> None:
+        """Those first in line, as threads are free."""
+        while self._line and (self._working < self._abreast or self._line[0].done()):
+            self._working += _resolve(self._line.popleft(), True)
 
     async def stream(self, application: Any, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Have an ASGI application answer; the request is in until the answer begins, however long that flows."""
@@ -89,28 +132,27 @@ class Admission:
             loop.call_later(LOOK_SECONDS, self._look, loop.time() + LOOK_SECONDS)
 
     def _look(self, due: float) -> None:
-        """Move the limit by how late the event loop calls us; rest when it is quiet and all may come in."""
+        """Move the limits; rest when it is quiet and they are where they were."""
         self._looking = False
-        if asyncio.get_running_loop().time() - due > LATE_SECONDS:
-            self._limit = max(min(LEAST, self._most), FALL * self._limit)
-        else:
-            self._limit = min(self._most, self._limit + 1)
-        if self._in or self._limit < self._most:
+        now = asyncio.get_running_loop().time()
+        stands = bool(self._line) and now - self._stands_since > STANDS_SECONDS
+        self._abreast = _moved(self._abreast, now - due > LATE_SECONDS, LEAST, self._threads)
+        self._limit = _moved(self._limit, stands, self._threads, self._most)
+        self._call_in()
+        if self._in or self._abreast < self._threads or self._limit < self._most:
             self._look_soon()
 
 
-async def _soon(path: str, future: Future[Answer]) -> Answer:
-    timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, future.cancel)  # not once it has begun
-    try:
-        return await asyncio.wrap_future(future)
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        note_often("shed_late", "Too much to do: answered with 429, as no thread was free for %g s", PATIENCE_SECONDS)
-        return _refusal(path)
-    finally:
-        timer.cancel()
+def _moved(limit: float, down: bool, least: int, most: int) -> float:
+    return min(float(most), max(float(least), FALL * limit) if down else limit + 1)
+
+
+def _resolve(turn: "asyncio.Future[bool]", mine: bool) -> bool:
+    """Tell somebody in line whether it is his turn; False if he knows already, or has gone."""
+    if turn.done():
+        return False
+    turn.set_result(mine)
+    return True
 
 
 def _refusal(path: str) -> Answer:

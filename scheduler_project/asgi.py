@@ -31,7 +31,7 @@ THREADS = 16
 STREAMS = "/logs/stream/"
 ALIVE = ready_made(200, "application/json", msgspec.json.encode(health.ALIVE))
 
-admission = Admission(settings.WEB_MAX_WAITING)
+admission = Admission(settings.WEB_MAX_WAITING, THREADS)
 streaming = get_asgi_application()
 synchronous = get_wsgi_application()
 ordinary = Bridge(synchronous, THREADS, settings.DATA_UPLOAD_MAX_MEMORY_SIZE, admission)

@@ -72,7 +72,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_so_many_are_in_and_the_others_are_refused_at_once(work):
-    bridge = Bridge(work, THREADS, 100, Admission(MOST))
+    bridge = Bridge(work, THREADS, 100, Admission(MOST, THREADS))
     before = events["shed_full"]
     asked = many(bridge, MOST + 5)
     await until(lambda: sum(task.done() for task in asked) == 5)
@@ -84,7 +84,7 @@ async def test_so_many_are_in_and_the_others_are_refused_at_once(work):
 
 
 async def test_a_refusal_of_the_api_has_the_one_shape(work):
-    answer = await ask(Bridge(work, THREADS, 100, Admission(0)))
+    answer = await ask(Bridge(work, THREADS, 100, Admission(0, THREADS)))
     assert (answer["status"], answer["content-type"], answer["retry-after"]) == (429, "application/json", "1")
     assert int(answer["content-length"]) == len(answer["body"])
     error = json.loads(answer["body"])["error"]
@@ -92,28 +92,28 @@ async def test_a_refusal_of_the_api_has_the_one_shape(work):
 
 
 async def test_elsewhere_it_is_a_page(work):
-    answer = await ask(Bridge(work, THREADS, 100, Admission(0)), "/admin/")
+    answer = await ask(Bridge(work, THREADS, 100, Admission(0, THREADS)), "/admin/")
     assert (answer["status"], answer["retry-after"]) == (429, "1")
     assert answer["content-type"].startswith("text/html")
 
 
 async def test_there_is_room_again_when_others_are_answered(work):
-    bridge = Bridge(work, THREADS, 100, Admission(MOST))
+    bridge = Bridge(work, THREADS, 100, Admission(MOST, THREADS))
     work.go.set()
     for _ in range(3):
         assert {(await task)["status"] for task in many(bridge, MOST)} == {200}
 
 
-async def test_fewer_are_let_in_while_the_event_loop_is_late(work):
-    """Here it is held up as by threads that keep the processor busy. Later all may come in again."""
+async def test_a_line_that_stands_lets_fewer_in(work, monkeypatch):
+    """And when it is gone, all may come in again."""
+    monkeypatch.setattr(admission, "STANDS_SECONDS", 0.5)
     most = 40
-    gate = Admission(most)
+    gate = Admission(most, THREADS)
     bridge = Bridge(work, THREADS, 100, gate)
     asked = many(bridge, most // 2)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(admission.PATIENCE_SECONDS):
         while not any(task.done() for task in asked):
-            time.sleep(admission.LOOK_SECONDS + 2 * admission.LATE_SECONDS)  # noqa: ASYNC251 - that is the point
-            await asyncio.sleep(admission.LOOK_SECONDS)
+            await asyncio.sleep(2 * admission.LOOK_SECONDS)
             asked += many(bridge, 1)
     assert len(asked) < most
     work.go.set()
@@ -124,11 +124,28 @@ async def test_fewer_are_let_in_while_the_event_loop_is_late(work):
     assert {(await task)["status"] for task in many(bridge, most)} == {200}
 
 
+async def test_fewer_threads_work_while_the_event_loop_is_late(work):
+    """Here it is held up as by threads that keep the processor busy."""
+    gate = Admission(50, 8)
+    bridge = Bridge(work, 8, 100, gate)
+    asked = many(bridge, 1)
+    async with asyncio.timeout(20):
+        while gate._abreast > admission.LEAST:
+            time.sleep(admission.LOOK_SECONDS + 2 * admission.LATE_SECONDS)  # noqa: ASYNC251 - that is the point
+            await asyncio.sleep(0)
+    asked += many(bridge, 7)
+    await asyncio.sleep(0)
+    assert len(work.begun) == admission.LEAST
+    await until(lambda: len(work.begun) == 8)
+    work.go.set()
+    assert {(await task)["status"] for task in asked} == {200}
+
+
 async def test_room_is_given_back_after_a_failure():
     def fail(environ: Any, start: Any) -> list[bytes]:
         raise RuntimeError("x")
 
-    bridge = Bridge(fail, THREADS, 100, Admission(1))
+    bridge = Bridge(fail, THREADS, 100, Admission(1, THREADS))
     for _ in range(3):
         with pytest.raises(RuntimeError):
             await ask(bridge)
@@ -136,7 +153,7 @@ async def test_room_is_given_back_after_a_failure():
 
 async def test_who_waits_too_long_is_refused_and_nothing_of_it_is_done(work, monkeypatch):
     monkeypatch.setattr(admission, "PATIENCE_SECONDS", 0.1)
-    bridge = Bridge(work, THREADS, 100, Admission(MOST))
+    bridge = Bridge(work, THREADS, 100, Admission(MOST, THREADS))
     before = events["shed_late"]
     asked = many(bridge, MOST)
     await until(lambda: sum(task.done() for task in asked) == MOST - THREADS)
@@ -149,7 +166,7 @@ async def test_who_waits_too_long_is_refused_and_nothing_of_it_is_done(work, mon
 
 
 async def test_a_request_that_is_broken_off_by_the_server_gives_its_room_back(work):
-    bridge = Bridge(work, 1, 100, Admission(2))
+    bridge = Bridge(work, 1, 100, Admission(2, 1))
     running, waiting = many(bridge, 2)
     await until(lambda: len(work.begun) == 1)
     waiting.cancel()
@@ -169,14 +186,14 @@ async def test_without_admission_all_wait_their_turn(work):
 
 
 async def test_a_client_that_leaves_while_it_sends_has_asked_nothing(work):
-    bridge = Bridge(work, THREADS, 100, Admission(MOST))
+    bridge = Bridge(work, THREADS, 100, Admission(MOST, THREADS))
     part = {"type": "http.request", "body": b"{", "more_body": True}
     assert await ask(bridge, "/api/", part, {"type": "http.disconnect"}) == {}
     assert work.begun == []
 
 
 async def test_a_slow_body_takes_no_room(work):
-    bridge = Bridge(work, THREADS, 100, Admission(1))
+    bridge = Bridge(work, THREADS, 100, Admission(1, THREADS))
     slow, rest = asyncio.Event(), asyncio.Event()
 
     async def receive() -> dict[str, Any]:
@@ -196,7 +213,7 @@ async def test_a_slow_body_takes_no_room(work):
 
 
 async def test_a_stream_is_in_only_until_it_flows():
-    room = Admission(1)
+    room = Admission(1, THREADS)
     flows, ends, begins = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def live(scope: Any, receive: Any, send: Any) -> None:
@@ -220,7 +237,7 @@ async def test_a_stream_is_in_only_until_it_flows():
 
 
 async def test_a_stream_that_fails_gives_its_room_back():
-    room = Admission(1)
+    room = Admission(1, THREADS)
 
     async def fail(scope: Any, receive: Any, send: Any) -> None:
         raise RuntimeError("x")
