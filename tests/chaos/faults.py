@@ -223,8 +223,8 @@ FAULTS: dict[str, Fault] = {
 }
 LASTS: dict[str, tuple[float, float]] = {
     "freeze": (3 * LEASE_SECONDS, 3 * LEASE_SECONDS),
-    # A lease outlives it, what was sent meanwhile does not.
-    "broker_restarted": (0.2 * LEASE_SECONDS, 0.4 * LEASE_SECONDS),
+    # A lease outlives it, what is sent meanwhile does not. Dispatchers try to connect for 2 s, so they send every 2 s.
+    "broker_restarted": (0.46 * LEASE_SECONDS, 0.5 * LEASE_SECONDS),
     # What runs again, because nobody heard how it ended, still runs when that is heard.
     "reports_late": (1.2 * LEASE_SECONDS, 1.35 * LEASE_SECONDS),
     # What began before it would, if nobody ended it, come to its end beside its successor.

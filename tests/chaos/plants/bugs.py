@@ -137,7 +137,7 @@ def ack_before_commit(scheduler):
 
     def later(messages, now, **how):
         if messages:
-            time.sleep(0.05)
+            time.sleep(0.3)
         return ordinary(messages, now, **how)
 
     cls = scheduler.Dispatcher
