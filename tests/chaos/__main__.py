@@ -15,6 +15,7 @@ from tests.chaos.measures.registry import MEASURES
 from tests.chaos.measures.run import take
 from tests.chaos.nemesis import Pace, Verdict, Wish, run
 from tests.chaos.plants.bugs import ORDERS, PROVOKED_BY
+from tests.chaos.table import table
 from tests.chaos.traffic import ORDER
 
 BROKERS = ("streams", "lists", "rabbitmq")
@@ -44,13 +45,15 @@ def _passes(options: argparse.Namespace, folder: Path) -> int:
     options.brokers = options.brokers or list(BROKERS)
     wishes = _wishes(options)
     print(f"{len(wishes)} passes, {sum(wish.seconds for wish in wishes) / 60:.0f} min and some; histories in {folder}")
-    failed = 0
+    failed, lines = 0, []
     with (folder / "figures.jsonl").open("a") as figures:
         for number, wish in enumerate(wishes, 1):
             print(f"{number}/{len(wishes)} {_title(wish)}", flush=True)
             verdict = _pass(wish, folder / f"{number:03}")
-            print(json.dumps({"wish": asdict(wish), **verdict.figures}), file=figures, flush=True)
+            lines.append({"wish": asdict(wish), "findings": len(verdict.findings), **verdict.figures})
+            print(json.dumps(lines[-1]), file=figures, flush=True)
             failed += not _found(verdict) if wish.plant else bool(verdict.findings)
+    print(table(lines))
     if options.planted and not options.control:
         print(f"{len(wishes) - failed} of {len(wishes)} planted bugs were found.")
     elif failed:
