@@ -131,7 +131,7 @@ def cancel(runs: Iterable[TaskRun], now: datetime) -> int:
     """End runs: pending ones at once, active ones by their worker. Returns how many it applied to."""
     ids = [run.pk for run in runs]
     with transaction.atomic():
-        done = transitions.cancel_pending(ids, now) + transitions.request_cancel(ids, now)
+        done = transitions.cancel(ids, now)
         active = TaskRun.objects.filter(pk__in=ids, status__in=ACTIVE).select_related("worker")
         letters = [(run.worker.boot_id, Cancel([AttemptKey(run.pk, run.attempt)])) for run in active if run.worker]
         outbox.post(letters, now)

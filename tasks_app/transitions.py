@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Case, DateTimeField, F, Q, Value, When
 
 from tasks_app.models import ACTIVE, RunAttempt, TaskRun
 from tasks_app.sql import insert, update
@@ -142,19 +143,22 @@ def _attempt(ending: Ending, now: datetime) -> RunAttempt:
     )
 
 
-def cancel_pending(runs: Iterable[UUID], now: datetime) -> int:
-    """Pending runs → cancelled; returns how many."""
-    pending = TaskRun.objects.filter(pk__in=list(runs), status="pending")
-    return pending.update(status="cancelled", reason="cancelled", completed_at=now, cancel_requested_at=now)
+def cancel(runs: Iterable[UUID], now: datetime) -> int:
+    """Pending runs → cancelled; active ones are noted to end, which their worker confirms by its report.
+
+    Returns how many it applied to. One statement, as a run may go back from active to pending in between two.
+    """
+    pending = Q(status="pending")
+    found = TaskRun.objects.filter(pending | Q(status__in=ACTIVE, cancel_requested_at=None), pk__in=list(runs))
+    return found.update(
+        status=Case(When(pending, then=Value("cancelled")), default=F("status")),
+        reason=Case(When(pending, then=Value("cancelled")), default=F("reason")),
+        completed_at=Case(When(pending, then=Value(now, DateTimeField())), default=F("completed_at")),
+        cancel_requested_at=now,
+    )
 
 
 def skip(runs: Iterable[UUID], reason: str, now: datetime) -> int:
     """Pending runs → skipped; returns how many."""
     pending = TaskRun.objects.filter(pk__in=list(runs), status="pending")
     return pending.update(status="skipped", reason=reason, completed_at=now)
-
-
-def request_cancel(runs: Iterable[UUID], now: datetime) -> int:
-    """Note on active runs that they shall end; their worker confirms by its report. Returns how many."""
-    active = TaskRun.objects.filter(pk__in=list(runs), status__in=ACTIVE, cancel_requested_at=None)
-    return active.update(cancel_requested_at=now)

@@ -31,24 +31,21 @@ def moves(run: TaskRun) -> dict:
         "succeed": lambda: transitions.end([Ending(run, "succeeded", "", exit_code=0)], later),
         "fail": lambda: transitions.end([Ending(run, "failed", "error", error="bad", failures=1)], later),
         "retry": lambda: transitions.end([Ending(run, "pending", "error", available_at=later, failures=1)], later),
-        "cancel_pending": lambda: transitions.cancel_pending([run.pk], later),
+        "cancel": lambda: transitions.cancel([run.pk], later),
         "skip": lambda: transitions.skip([run.pk], "circuit", later),
-        "request_cancel": lambda: transitions.request_cancel([run.pk], later),
     }
 
 
 ENDINGS = {"succeed": "succeeded", "fail": "failed", "retry": "pending"}
 ALLOWED = {
-    "pending": {"assign": "assigned", "cancel_pending": "cancelled", "skip": "skipped"},
-    "assigned": {"start": "running", **ENDINGS, "request_cancel": "assigned"},
-    "running": {**ENDINGS, "request_cancel": "running"},
+    "pending": {"assign": "assigned", "cancel": "cancelled", "skip": "skipped"},
+    "assigned": {"start": "running", **ENDINGS, "cancel": "assigned"},
+    "running": {**ENDINGS, "cancel": "running"},
     **{status: {} for status in FINAL},
 }
 
 
-@pytest.mark.parametrize(
-    "move", ["assign", "start", "succeed", "fail", "retry", "cancel_pending", "skip", "request_cancel"]
-)
+@pytest.mark.parametrize("move", ["assign", "start", "succeed", "fail", "retry", "cancel", "skip"])
 @pytest.mark.parametrize("status", list(ALLOWED))
 def test_each_move_from_each_state(status: str, move: str):
     run = in_state(status)

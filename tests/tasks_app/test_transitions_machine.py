@@ -177,29 +177,26 @@ class Transitions(RuleBasedStateMachine):
             for pk in moved:
                 self.model[pk].end(**ENDS[by_run[pk][1]])
 
-    @rule(number=st.integers(0, 9), how=st.sampled_from(["cancelled", "skipped"]), times=once_or_twice)
-    def give_up(self, number: int, how: str, times: int) -> None:
-        """A pending run is cancelled or skipped."""
+    @rule(number=st.integers(0, 9), times=once_or_twice)
+    def skip(self, number: int, times: int) -> None:
+        """A pending run is skipped."""
         ((run, attempt),) = self.keys([(number, 0)])
         for _ in range(times):
             moved = self.expected([(run, attempt)], "pending")
-            done = transitions.cancel_pending([run], self.now()) if how == "cancelled" else self._skip(run)
-            assert done == len(moved)
+            assert transitions.skip([run], "circuit", self.now()) == len(moved)
             if moved:
-                self.model[run].status = how
-                self.model[run].cancel |= how == "cancelled"
-
-    def _skip(self, run: UUID) -> int:
-        return transitions.skip([run], "circuit", self.now())
+                self.model[run].status = "skipped"
 
     @rule(picks=some_runs, times=once_or_twice)
-    def request_cancel(self, picks: list[tuple[int, int]], times: int) -> None:
+    def cancel(self, picks: list[tuple[int, int]], times: int) -> None:
+        """Pending runs end at once, active ones are to end."""
         for _ in range(times):
             runs = [self.model[run] for run, _ in self.keys(picks)]
-            moved = [run for run in runs if run.status in ACTIVE and not run.cancel]
-            assert transitions.request_cancel([run for run, _ in self.keys(picks)], self.now()) == len(moved)
+            moved = [run for run in runs if run.status == "pending" or (run.status in ACTIVE and not run.cancel)]
+            assert transitions.cancel([run for run, _ in self.keys(picks)], self.now()) == len(moved)
             for run in moved:
                 run.cancel = True
+                run.status = "cancelled" if run.status == "pending" else run.status
 
     @invariant()
     def the_database_agrees(self) -> None:
