@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 BATCH = 500
 """At most so many messages are taken at once."""
+TAKE_SECONDS = 0.25
+"""And for so long, from the first one on."""
 SILENT_SECONDS = 2.5
 """Workers speak every two seconds. When nobody does, we see whether we can hear ourselves."""
 
@@ -131,12 +133,19 @@ class Mail:
         self._deliveries.append(delivery)
 
     def _drain(self, connection: Connection, seconds: float, gather_until: float) -> None:
-        """Wait for the first message, then take what else is there already, or comes in time."""
-        wait = max(seconds, 0.001)
+        """Wait for the first message, then take what else is there already, or comes in time.
+
+        Not for long: over a slow network each may take so long that the next one has come by then, without end.
+        """
+        wait, until = max(seconds, 0.001), None
         try:
             while len(self._deliveries) < BATCH:
                 connection.drain_events(timeout=wait)
-                wait = max(0.001, gather_until - time.monotonic())
+                now = time.monotonic()
+                until = until or max(gather_until, now + TAKE_SECONDS)
+                if now > until:
+                    return
+                wait = max(0.001, gather_until - now)
         except TimeoutError:
             return
         except socket.timeout:  # noqa: UP041 - kombu's own alias on some transports
