@@ -6,7 +6,6 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -338,8 +337,10 @@ class Consumer(CeleryConsumer):
             state.maybe_shutdown()
             next(turns)
         closing = asyncio.run_coroutine_threadsafe(self.runner.close(), self.pool.loop)
-        with suppress(TimeoutError):
+        try:
             closing.result(CLOSE_SECONDS)
+        except TimeoutError:
+            logger.warning("Executors did not let go of all they hold within %g s.", CLOSE_SECONDS)
         self.beat("offline")
 
 
