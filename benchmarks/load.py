@@ -86,21 +86,44 @@ class Connection(asyncio.Protocol):
             self.answer.set_exception(ConnectionError("the server has hung up"))
 
 
+class Connections:
+    """Ask one thing of one server again and again, each time over a connection that is free just then, or a new one."""
+
+    def __init__(self, url: str, key: str, body: str) -> None:
+        parts = urlsplit(url)
+        self._address = (parts.hostname or "", parts.port or 80)
+        head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Api-Key {key}\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        self._message = (head + body).encode()
+        # The one longest unused goes first: the server hangs up on those that are not used for some seconds.
+        self._free: deque[Connection] = deque()
+        self.opened = 0
+
+    async def ready(self) -> Connection:
+        """One that is free and still open, or a new one."""
+        while self._free:
+            connection = self._free.popleft()
+            if not connection.transport.is_closing():
+                return connection
+        self.opened += 1
+        _, connection = await asyncio.get_running_loop().create_connection(Connection, *self._address)
+        return connection
+
+    async def ask(self, connection: Connection) -> tuple[int, bytes]:
+        """The answer's status and body. Raises `ConnectionError` where the server hangs up instead."""
+        body = await connection.request(self._message)
+        self._free.append(connection)
+        return int(connection.received[9:12]), body
+
+
 class Sender:
     """Keeps to the schedule; a request waits only where all connections are in use, and that counts as its delay."""
 
     def __init__(self, load: Load) -> None:
         self._load = load
-        url = urlsplit(load.url)
-        self._address = (url.hostname or "", url.port or 80)
-        head = f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nAuthorization: Api-Key {load.key}\r\n"
-        head += f"Content-Type: application/json\r\nContent-Length: {len(load.body)}\r\n\r\n"
-        self._message = (head + load.body).encode()
-        # The one longest unused goes first: the server hangs up on those that are not used for some seconds.
-        self._free: deque[Connection] = deque()
         self._places = asyncio.Semaphore(MOST_CONNECTIONS)
+        self.connections = Connections(load.url, load.key, load.body)
         self.requests: list[Request] = []
-        self.connections = 0
 
     async def run(self) -> None:
         begun = time.time() + 0.1
@@ -112,21 +135,10 @@ class Sender:
 
     async def _send(self, scheduled: float) -> None:
         async with self._places:
-            connection = await self._connection()
+            connection = await self.connections.ready()
             sent = time.time()
-            answer = await connection.request(self._message)
+            _, answer = await self.connections.ask(connection)
             self.requests.append(Request(scheduled, sent, time.time(), answer.decode()))
-            self._free.append(connection)
-
-    async def _connection(self) -> Connection:
-        """One that is free and still open, or a new one."""
-        while self._free:
-            connection = self._free.popleft()
-            if not connection.transport.is_closing():
-                return connection
-        self.connections += 1
-        _, connection = await asyncio.get_running_loop().create_connection(Connection, *self._address)
-        return connection
 
 
 async def main() -> None:
@@ -134,7 +146,7 @@ async def main() -> None:
     before = cpu.of(os.getpid())
     await sender.run()
     used = (cpu.of(os.getpid()) - before).total
-    sys.stdout.buffer.write(msgspec.json.encode(Sent(sender.requests, used, sender.connections)))
+    sys.stdout.buffer.write(msgspec.json.encode(Sent(sender.requests, used, sender.connections.opened)))
 
 
 if __name__ == "__main__":

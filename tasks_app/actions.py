@@ -9,6 +9,8 @@ from typing import Any
 from django.db import transaction
 
 from tasks_app import circuit, limits, outbox, transitions
+from tasks_app.due import due
+from tasks_app.due import runs as runs_of
 from tasks_app.models import ACTIVE, FINAL, Circuit, Task, TaskRun, run_of
 from workers_app.messaging.protocol import AttemptKey, Cancel
 
@@ -54,6 +56,7 @@ def save(task: Task, now: datetime) -> None:
 def _save_changes(task: Task, before: Task, now: datetime) -> None:
     plan = ("schedule", "timezone", "status")
     if any(getattr(task, name) != getattr(before, name) for name in plan):
+        _fire(before, now)
         task.plan(now)
     else:
         task.next_fire_at = before.next_fire_at
@@ -61,6 +64,14 @@ def _save_changes(task: Task, before: Task, now: datetime) -> None:
     task.save(force_update=True)
     if task.placement != before.placement:
         task.runs.filter(status="pending").update(placement=task.placement)
+
+
+def _fire(task: Task, now: datetime) -> None:
+    """Make the runs of what has come by the plan that `task`, which is locked, has had until `now`."""
+    while task.status == Task.Status.ACTIVE and task.next_fire_at and task.next_fire_at <= now:
+        what = due(task, now)
+        transitions.create(runs_of(what, now))
+        task.next_fire_at = what.next
 
 
 def pause(task: Task, now: datetime) -> None:
@@ -78,6 +89,7 @@ def resume(task: Task, now: datetime) -> None:
 def delete(task: Task, now: datetime) -> None:
     """Take `task` away: it fires no more, its open runs are cancelled, its history stays."""
     with transaction.atomic():
+        _fire(Task.objects.select_for_update().get(pk=task.pk), now)
         Task.objects.filter(pk=task.pk).update(deleted_at=now, next_fire_at=None, updated_at=now)
         cancel(list(task.runs.exclude(status__in=FINAL)), now)
 

@@ -18,8 +18,10 @@ from workers_app.models import WorkerInfo
 
 LEASE_SECONDS = environment.number("SCHEDULER_LEASE_SECONDS", 10, 5, 3600)
 """So long a worker may act without being heard. All dispatchers have the same."""
-IN_FLIGHT = timedelta(seconds=2)
-"""So long after it was assigned, an attempt may still be on its way to its worker."""
+IN_FLIGHT = timedelta(seconds=0.75)
+"""So long after it was assigned, an attempt may still be on its way to its worker, or the word of its start to us."""
+ASKED = 500
+"""After at most so many attempts we ask at once."""
 
 Letter = tuple[UUID, protocol.Message]
 """A worker's boot id and what to tell it."""
@@ -80,3 +82,17 @@ def _text(key: AttemptKey) -> str:
 
 def _has_arrived(run: TaskRun, now: datetime) -> bool:
     return run.assigned_at is None or now - run.assigned_at > IN_FLIGHT
+
+
+def ask(now: datetime) -> list[Letter]:
+    """Letters that ask live workers after what they should have begun by now.
+
+    Whoever assigned it may have been killed before he sent it, and the next heartbeat may be two seconds away. Asking
+    in vain does no harm: a worker answers only for what it does not hold.
+    """
+    overdue = TaskRun.objects.filter(status="assigned", assigned_at__lt=now - IN_FLIGHT)
+    heard = overdue.filter(worker__last_heartbeat__gte=now - registry.SILENT).exclude(worker__status="offline")
+    found: dict[UUID, list[AttemptKey]] = {}
+    for boot, run, attempt in heard.values_list("worker__boot_id", "pk", "attempt")[:ASKED]:
+        found.setdefault(boot, []).append(AttemptKey(run, attempt))
+    return [(boot, protocol.Ask(keys)) for boot, keys in found.items()]

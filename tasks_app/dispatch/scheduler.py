@@ -17,7 +17,7 @@ from django.db import DatabaseError, InterfaceError, InternalError, OperationalE
 from tasks_app.clock import ClockWatch, database_now
 from tasks_app.dispatch.assign import BATCH, Assigned, assign
 from tasks_app.dispatch.fire import fire
-from tasks_app.dispatch.leases import LEASE_SECONDS, Letter, renew
+from tasks_app.dispatch.leases import LEASE_SECONDS, Letter, ask, renew
 from tasks_app.dispatch.mail import Mail
 from tasks_app.dispatch.outlook import Outlook, look
 from tasks_app.dispatch.record import record
@@ -144,10 +144,13 @@ class Dispatcher(Scheduler):
         )
 
     def _recover(self, now: datetime) -> None:
-        heard = time.monotonic() - self._mail.since
-        if heard < LISTEN_SECONDS or time.monotonic() < self._recover_at:
+        if time.monotonic() < self._recover_at:
             return
         self._recover_at = time.monotonic() + POLL_SECONDS
+        self._mail.send(ask(now), now)
+        heard = time.monotonic() - self._mail.since
+        if heard < LISTEN_SECONDS:
+            return
         gone, lost = recover(now, blame=heard > LEASE_SECONDS)
         for worker in gone:
             note("worker_gone", "Worker %s (%s) is gone.", worker.name, worker.boot_id)

@@ -14,7 +14,7 @@ from tests.chaos import faults
 from tests.chaos.measures.registry import MEASURES
 from tests.chaos.measures.run import take
 from tests.chaos.nemesis import Pace, Verdict, Wish, run
-from tests.chaos.plants.bugs import ORDERS, PROVOKED_BY
+from tests.chaos.plants.bugs import ORDERS, PROVOKED_BY, SEEN_AS
 from tests.chaos.table import table
 from tests.chaos.traffic import ORDER
 
@@ -52,7 +52,7 @@ def _passes(options: argparse.Namespace, folder: Path) -> int:
             verdict = _pass(wish, folder / f"{number:03}")
             lines.append({"wish": asdict(wish), "findings": len(verdict.findings), **verdict.figures})
             print(json.dumps(lines[-1]), file=figures, flush=True)
-            failed += not _found(verdict) if wish.plant else bool(verdict.findings)
+            failed += not _found(wish.plant, verdict) if wish.plant else bool(verdict.findings)
     print(table(lines))
     if options.planted and not options.control:
         print(f"{len(wishes) - failed} of {len(wishes)} planted bugs were found.")
@@ -61,9 +61,9 @@ def _passes(options: argparse.Namespace, folder: Path) -> int:
     return min(failed, 1)
 
 
-def _found(verdict: Verdict) -> bool:
-    """Whether a planted bug was found: being late alone may have another cause, such as a busy machine."""
-    return any(finding.kind not in ("late", "unmatched") for finding in verdict.findings)
+def _found(plant: str, verdict: Verdict) -> bool:
+    """Whether a planted bug was found as what it is: other findings may have other causes, such as a busy machine."""
+    return any(finding.kind == SEEN_AS[plant] for finding in verdict.findings)
 
 
 def _pass(wish: Wish, folder: Path) -> Verdict:

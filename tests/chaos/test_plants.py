@@ -4,14 +4,16 @@ from importlib import import_module
 
 import pytest
 
+from tests.chaos.checker import RULES
 from tests.chaos.faults import FAULTS
-from tests.chaos.plants.bugs import ORDERS, PLANTS, PROVOKED_BY, SQL
+from tests.chaos.plants.bugs import ORDERS, PLANTS, PROVOKED_BY, SEEN_AS, SQL
 from tests.chaos.traffic import MANUAL
 
 
 def test_every_plant_is_provoked_by_a_fault_and_by_tasks_that_there_are():
-    assert PROVOKED_BY.keys() == PLANTS.keys()
+    assert PROVOKED_BY.keys() == PLANTS.keys() == SEEN_AS.keys()
     assert set(PROVOKED_BY.values()) <= FAULTS.keys()
+    assert set(SEEN_AS.values()) <= {rule.__name__ for rule in RULES}
     assert ORDERS.keys() | SQL.keys() <= PLANTS.keys()
     assert {name for order in ORDERS.values() for name in order} <= MANUAL.keys()
 

@@ -68,10 +68,19 @@ class Simulation(RuleBasedStateMachine):
         for _ in range(number):
             self.world.submit(task, ahead)
 
-    @precondition(lambda self: len(self.world.planned) < 2)
+    def some_planned(self) -> bool:
+        return any(not plan.until for plan in self.world.plans)
+
+    @precondition(lambda self: len(self.world.plans) < 2)
     @rule(every=st.sampled_from([7, 20]))
     def plan(self, every: int) -> None:
         self.world.plan(every)
+
+    @precondition(some_planned)
+    @rule(number=a_number, how=st.sampled_from(["stop", "delete"]))
+    def unplan(self, number: int, how: str) -> None:
+        planned = [plan for plan in self.world.plans if not plan.until]
+        self.world.unplan(planned[number % len(planned)], how)
 
     @rule(number=a_number)
     def cancel(self, number: int) -> None:

@@ -1,6 +1,7 @@
 """What must hold after each step, and when all is well again: the database against itself, and against the ledger."""
 
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -58,16 +59,26 @@ def _check_nominal_times(rows: dict[UUID, Row]) -> None:
     assert not fired or max(fired.values()) == 1, "a nominal time has one run at most"
 
 
-def check_all_nominal_times(planned: dict[int, datetime], now: datetime) -> None:
-    """Every nominal time of each task (primary key → since when it is planned) up to `now` has exactly one run."""
-    for task in Task.objects.filter(pk__in=planned):
-        plan = schedule.parse(task.schedule, task.timezone)
-        expected, time = [], plan.next_after(planned[task.pk])
-        while time and time <= now:
+@dataclass(slots=True)
+class Plan:
+    """What a task was planned for, since when, and until when."""
+
+    task: Task
+    schedule: str
+    since: datetime
+    until: datetime | None = None
+
+
+def check_all_nominal_times(plans: list[Plan], now: datetime) -> None:
+    """Every nominal time of each plan up to `now` has exactly one run."""
+    for each in plans:
+        plan = schedule.parse(each.schedule, each.task.timezone)
+        expected, time = [], plan.next_after(each.since)
+        while time and time <= (each.until or now):
             expected.append(time)
             time = plan.next_after(time)
-        found = task.runs.filter(origin="schedule").order_by("scheduled_for").values_list("scheduled_for", flat=True)
-        assert list(found) == expected, f"nominal times of {task.schedule}"
+        runs = each.task.runs.filter(origin="schedule").order_by("scheduled_for")
+        assert list(runs.values_list("scheduled_for", flat=True)) == expected, f"nominal times of {each}"
 
 
 def disagreements(workers: list[SimulatedWorker]) -> dict[UUID, tuple[set[AttemptKey], set[AttemptKey]]]:

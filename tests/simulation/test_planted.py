@@ -16,7 +16,7 @@ from django.db.models import DateTimeField, Value
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tasks_app import transitions
+from tasks_app import actions, transitions
 from tasks_app.dispatch import decide, leases, recover, scheduler
 from tasks_app.dispatch import fire as firing
 from tasks_app.models import ACTIVE, TaskRun
@@ -109,6 +109,12 @@ def due_again_and_again(world: World) -> None:
     world.calm(16)
 
 
+def stopped_before_it_is_fired(world: World) -> None:
+    world.plan(7)
+    world.pass_time(16)
+    world.unplan(world.plans[0], "stop")
+
+
 # Faults: each takes one rule out of the code
 
 
@@ -153,7 +159,7 @@ def worker_forgets_what_it_has_seen(monkeypatch: Patch) -> None:
 
 
 def nobody_asks_after_attempts(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(leases, "_has_arrived", lambda run, now: False)
+    monkeypatch.setattr(leases, "IN_FLIGHT", timedelta(days=1))
 
 
 def whatever_is_lost_starts_again(monkeypatch: Patch) -> None:
@@ -169,6 +175,10 @@ def fires_without_moving_on(monkeypatch: Patch) -> None:
         cursor.execute("DROP INDEX run_one_per_nominal_time")
 
 
+def what_is_due_goes_with_its_plan(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(actions, "_fire", lambda task, now: None)
+
+
 FAULTS: list[tuple[Callable[[Patch], None], Callable[[World], None]]] = [
     (moves_match_no_attempt, start_reported_late),
     (ends_match_no_attempt, end_reported_late),
@@ -179,6 +189,7 @@ FAULTS: list[tuple[Callable[[Patch], None], Callable[[World], None]]] = [
     (nobody_asks_after_attempts, assignment_lost),
     (whatever_is_lost_starts_again, killed_with_what_may_start_once),
     (fires_without_moving_on, due_again_and_again),
+    (what_is_due_goes_with_its_plan, stopped_before_it_is_fired),
 ]
 
 

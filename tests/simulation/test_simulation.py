@@ -35,3 +35,16 @@ def test_a_worker_that_begins_anew_has_ended_all_it_ran():
     world.pass_time(9)
     world.exchange()
     world.promises.check()
+
+
+@pytest.mark.parametrize("second", [2, 3])
+def test_what_a_killed_dispatcher_assigned_and_did_not_send_begins_within_two_seconds(second: int):
+    """Whether a heartbeat comes soon or has just been."""
+    world = World()
+    world.calm(second)
+    run = world.submit("plain")
+    world.dispatch("dispatcher-a")
+    (worker,) = (worker for worker in world.workers if worker.box in world.channel.boxes)
+    world.channel.take(worker.box, 1000)
+    world.calm(2)
+    assert [job.key.run for worker in world.workers for job in worker.pool.jobs] == [run.pk]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from unittest.mock import patch
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from tests.simulation.channel import Channel, Post
 from tests.simulation.clock import clock
 from tests.simulation.dispatchers import Crash, SimulatedDispatcher
 from tests.simulation.ledger import Ledger
-from tests.simulation.promises import Promises, check_all_nominal_times, disagreements
+from tests.simulation.promises import Plan, Promises, check_all_nominal_times, disagreements
 from tests.simulation.workers import SimulatedWorker
 from tests.tasks_app.factories import a_task
 from workers_app.models import WorkerInfo
@@ -47,8 +47,7 @@ class World:
             self.start(name)
         fields = {"retry_delay_seconds": 1, "retry_max_delay_seconds": 2}
         self.tasks = {name: a_task(name=name, **fields, **values) for name, values in TASKS.items()}
-        self.planned: dict[int, datetime] = {}
-        """When each scheduled task was planned."""
+        self.plans: list[Plan] = []
 
     def _dispatcher(self, name: str) -> SimulatedDispatcher:
         return SimulatedDispatcher(name, self.channel, self.ledger, ahead=1000.0 * (1 + DISPATCHERS.index(name)))
@@ -215,10 +214,21 @@ class World:
 
     def plan(self, every: int, name: str = "every") -> None:
         """Create a task that is due every so many seconds."""
-        task = Task(name=f"{name}-{len(self.planned)}", executor="shell", command="true", schedule=f"@every {every}s")
+        task = Task(name=f"{name}-{len(self.plans)}", executor="shell", command="true", schedule=f"@every {every}s")
         with self._web():
             actions.save(task, clock.database)
-        self.planned[task.pk] = clock.database
+        self.plans.append(Plan(task, task.schedule, clock.database))
+
+    def unplan(self, plan: Plan, how: str) -> None:
+        """Take its schedule away (`stop`), or the whole task (`delete`)."""
+        plan.until = clock.database
+        task = Task.objects.get(pk=plan.task.pk)
+        with self._web():
+            if how == "delete":
+                actions.delete(task, clock.database)
+            else:
+                task.schedule = ""
+                actions.save(task, clock.database)
 
     def cancel(self, run: UUID) -> None:
         with self._web():
@@ -251,4 +261,4 @@ class World:
                 break
         assert not list(open_runs.values()), "every accepted run ends"
         assert not disagreements(self.workers), "workers and database agree on who holds what"
-        check_all_nominal_times(self.planned, clock.database)
+        check_all_nominal_times(self.plans, clock.database)

@@ -34,6 +34,7 @@ from workers_app.messaging.dropped import MALFORMED, drop
 from workers_app.messaging.envelope import Receiver
 from workers_app.messaging.hearing import Hearing
 from workers_app.messaging.protocol import (
+    Ask,
     Assignment,
     Assignments,
     Cancel,
@@ -147,6 +148,8 @@ class Consumer(CeleryConsumer):
                     self._take(assignment)
             case Lease():
                 self._renew(message)
+            case Ask():
+                self.attempts.explain(message.keys)
             case Cancel():
                 self.attempts.stop(message.keys, "cancelled")
             case Echo():

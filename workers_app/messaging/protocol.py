@@ -74,6 +74,12 @@ class Lease(Message, frozen=True, tag="lease"):
     """The database's time when this was written, in seconds since 1970."""
 
 
+class Ask(Message, frozen=True, tag="ask"):
+    """Attempts that should have reached you by now: those you do not hold, report or give back."""
+
+    keys: list[AttemptKey]
+
+
 class Cancel(Message, frozen=True, tag="cancel"):
     """End these attempts if you hold them."""
 
@@ -166,5 +172,5 @@ class Foreign(Message, frozen=True, tag="celery"):
     body: Any
 
 
-ToWorker = Assignments | Lease | Cancel | Echo
+ToWorker = Assignments | Lease | Ask | Cancel | Echo
 ToDispatcher = Reports | Heartbeat | Hint

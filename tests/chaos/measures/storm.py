@@ -9,13 +9,11 @@ import os
 import subprocess
 import sys
 import time
-from collections import deque
-from urllib.parse import urlsplit
 
 import msgspec
 
 from benchmarks import cpu
-from benchmarks.load import Connection
+from benchmarks.load import Connections
 
 PATIENCE = 30.0
 """What is not answered so long after the last request counts as never answered."""
@@ -63,11 +61,7 @@ class Client:
     """Sends, and notes what comes back."""
 
     def __init__(self, storm: Storm) -> None:
-        url = urlsplit(storm.url)
-        self._address = (url.hostname or "", url.port or 80)
-        head = f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nAuthorization: Api-Key {storm.key}\r\n"
-        self._message = f"{head}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}".encode()
-        self._free: deque[Connection] = deque()
+        self._connections = Connections(storm.url, storm.key, "{}")
         self.answers = Answers()
 
     async def steady(self, rate: float, seconds: float) -> None:
@@ -98,24 +92,13 @@ class Client:
     async def _ask(self) -> None:
         begun = time.monotonic()
         try:
-            connection = await self._connection()
-            body = await connection.request(self._message)
+            status, body = await self._connections.ask(await self._connections.ready())
         except OSError:
             self.answers.unanswered += 1
             return
-        status = int(connection.received[9:12])
         self.answers.answered.append((status, time.monotonic() - begun))
         if status == 202:
             self.answers.accepted.append(msgspec.json.decode(body, type=Run).id)
-        self._free.append(connection)
-
-    async def _connection(self) -> Connection:
-        while self._free:
-            connection = self._free.popleft()
-            if not connection.transport.is_closing():
-                return connection
-        _, connection = await asyncio.get_running_loop().create_connection(Connection, *self._address)
-        return connection
 
 
 async def main() -> None:

@@ -29,14 +29,14 @@ def fire_in_two_steps(fire):
     """Runs are made and the task goes on to its next time in two transactions, and nothing else is unique."""
 
     def two_steps(now):
-        due = fire.Task.objects.filter(status="active", deleted_at=None, next_fire_at__lte=now).order_by("next_fire_at")
+        ready = fire.Task.objects.filter(status="active", deleted_at=None, next_fire_at__lte=now)
         with fire.transaction.atomic():
-            fired = [fire._due(task, now) for task in fire.claimed(due)[: fire.BATCH]]
-            runs = [run for each in fired for run in fire._runs(each, now)]
-            fire.transitions.create(runs)
+            fired = [fire.due(task, now) for task in fire.claimed(ready.order_by("next_fire_at"))[: fire.BATCH]]
+            made = [run for each in fired for run in fire.runs(each, now)]
+            fire.transitions.create(made)
         time.sleep(0.05)
         fire.update(fire.Task, ["id"], [{"id": each.task.pk, "next_fire_at": each.next} for each in fired])
-        return runs
+        return made
 
     fire.fire = two_steps
 
@@ -65,7 +65,7 @@ def no_self_kill_runner(runner):
 
 def no_resend(leases):
     """Nobody asks after an assignment that never arrived."""
-    leases._has_arrived = lambda run, now: False
+    leases.IN_FLIGHT = timedelta(days=1)
 
 
 def double_reaper(recover):
@@ -85,15 +85,15 @@ def double_reaper(recover):
     recover.recover = twice
 
 
-def catch_up_off_by_one(fire):
+def catch_up_off_by_one(due):
     """Of several nominal times that have become due together, the first is left out."""
-    ordinary = fire._due
+    ordinary = due.due
 
     def short(task, now):
-        due = ordinary(task, now)
-        return fire.Due(due.task, due.times[1:] if len(due.times) > 1 else due.times, due.next)
+        what = ordinary(task, now)
+        return due.Due(what.task, what.times[1:] if len(what.times) > 1 else what.times, what.next)
 
-    fire._due = short
+    due.due = short
 
 
 def no_heal(consumer):
@@ -164,7 +164,7 @@ PLANTS = {
     "no_self_kill": {"workers_app.agent.lease": no_self_kill_lease, "workers_app.agent.runner": no_self_kill_runner},
     "no_resend": {"tasks_app.dispatch.leases": no_resend},
     "double_reaper": {"tasks_app.dispatch.recover": double_reaper},
-    "catch_up_off_by_one": {"tasks_app.dispatch.fire": catch_up_off_by_one},
+    "catch_up_off_by_one": {"tasks_app.due": catch_up_off_by_one},
     "no_heal": {"workers_app.agent.consumer": no_heal},
     "cancel_only_by_message": {"tasks_app.dispatch.leases": cancel_only_by_message},
     "final_left": {"tasks_app.transitions": final_left},
@@ -194,6 +194,21 @@ PROVOKED_BY = {
     "ack_before_commit": "kill_dispatcher",
 }
 """The fault under which it must be found."""
+SEEN_AS = {
+    "no_attempt_check": "stale_accepted",
+    "no_compare_and_set": "doubled",
+    "no_unique_fire": "doubled",
+    "wall_clock": "early",
+    "no_self_kill": "overlap",
+    "no_resend": "never_ended",
+    "double_reaper": "extra_starts",
+    "catch_up_off_by_one": "missed",
+    "no_heal": "never_ended",
+    "cancel_only_by_message": "cancel_ignored",
+    "final_left": "final_left",
+    "ack_before_commit": "never_ended",
+}
+"""The kind of finding that tells of it; others may come with it."""
 ORDERS = {
     # All that runs when its worker is cut off ends unheard, within the lease, and still runs again when it is heard.
     "no_attempt_check": ("middling", "short"),

@@ -5,11 +5,11 @@ from uuid import uuid4
 
 import pytest
 
-from tasks_app.dispatch.leases import renew
+from tasks_app.dispatch.leases import IN_FLIGHT, ask, renew
 from tasks_app.models import TaskRun
 from tests.tasks_app.factories import NOW, a_run, a_worker, an_active_run
 from workers_app import registry
-from workers_app.messaging.protocol import AttemptKey, Finished, Heartbeat, Lease, Reports, Returned
+from workers_app.messaging.protocol import Ask, AttemptKey, Finished, Heartbeat, Lease, Reports, Returned
 from workers_app.models import WorkerInfo
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +87,21 @@ def test_heartbeat_and_database_are_brought_together():
     answer = lease(beat(worker, holds=[key(fine), key(unwanted), key(ended), key(fine, 7)]), LATER)
     assert set(answer.unknown) == {key(undelivered)}
     assert set(answer.cancel) == {key(unwanted), key(ended), key(fine, 7)}
+
+
+def test_workers_are_asked_after_what_should_have_begun_by_now():
+    worker, other = a_worker(last_heartbeat=LATER), a_worker(last_heartbeat=LATER)
+    overdue, elsewhere = an_active_run(worker, status="assigned"), an_active_run(other, status="assigned")
+    an_active_run(worker)
+    fresh = an_active_run(worker, status="assigned")
+    TaskRun.objects.filter(pk=fresh.pk).update(assigned_at=LATER - IN_FLIGHT)
+    assert dict(ask(LATER)) == {worker.boot_id: Ask([key(overdue)]), other.boot_id: Ask([key(elsewhere)])}
+
+
+def test_who_is_gone_or_silent_is_not_asked():
+    for worker in (a_worker(last_heartbeat=NOW), a_worker(last_heartbeat=LATER, status="offline")):
+        an_active_run(worker, status="assigned")
+    assert ask(LATER) == []
 
 
 def test_a_goodbye_is_final_and_gets_no_answer():

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tasks_app.dispatch.assign import assign
 from tasks_app.dispatch.fire import fire
-from tasks_app.dispatch.leases import renew
+from tasks_app.dispatch.leases import ask, renew
 from tasks_app.dispatch.outlook import look
 from tasks_app.dispatch.record import record
 from tasks_app.dispatch.recover import recover
@@ -90,6 +90,16 @@ def registering(number: int) -> int:
     return statements(lambda: renew(list(beats), NOW))
 
 
+def asking(number: int) -> int:
+    later = NOW + timedelta(seconds=2)
+    for _ in range(number):
+        an_active_run(a_worker(last_heartbeat=later), status="assigned")
+    letters: list[Any] = []
+    cost = statements(lambda: letters.extend(ask(later)))
+    assert len(letters) == number
+    return cost
+
+
 def recovering(number: int) -> int:
     for _ in range(number):
         an_active_run(a_worker(lease_until=NOW - timedelta(seconds=1)))
@@ -140,6 +150,7 @@ def letting_probes_pass(number: int) -> int:
         (recording_failures, 5),
         (recording_heartbeats, 8),
         (registering, 9),
+        (asking, 1),
         (recovering, 8),
         (recording_successes_of_guarded_tasks, 5),
         (opening_circuits, 9),
