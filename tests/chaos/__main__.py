@@ -100,7 +100,7 @@ def _wishes(options: argparse.Namespace) -> list[Wish]:
             for n in range(options.mixed)
         ]
     seconds = options.seconds or CLASS_SECONDS
-    names = options.faults or list(faults.FAULTS)
+    names = options.faults or faults.possible(options.database)
     return [Wish(broker, faults=(name,), seconds=seconds, **common) for broker in options.brokers for name in names]
 
 
@@ -151,7 +151,10 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=1, help="of the first pass; the same seed has the same faults")
     parser.add_argument("--folder", help="where the histories stay (default: a new one in /var/tmp)")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if impossible := set(options.faults) - set(faults.possible(options.database)):
+        parser.error(f"--faults: not to be had here with {options.database}: {', '.join(sorted(impossible))}")
+    return options
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 import random
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 
 import psutil
 import psycopg
@@ -193,8 +194,12 @@ def _full(part: str) -> Fault:
 
 @contextmanager
 def transaction_held(world: World, choice: Choice) -> Iterator[str]:
-    """Somebody holds the rows of tasks and open runs, and does not commit."""
-    assert world.postgresql
+    """Somebody holds the rows of tasks and open runs, or all of SQLite, and does not commit."""
+    if not world.postgresql:
+        with closing(sqlite3.connect(world.disk("database") / "db.sqlite3", isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            yield "the database locked"
+        return
     with psycopg.connect(world.postgresql.url) as connection:
         connection.execute("SELECT 1 FROM tasks_app_task FOR UPDATE")
         connection.execute("SELECT 1 FROM tasks_app_taskrun WHERE status IN ('pending', 'assigned') FOR UPDATE")
@@ -231,13 +236,14 @@ LASTS: dict[str, tuple[float, float]] = {
     "worker_unheard": (2 * LEASE_SECONDS, 2.2 * LEASE_SECONDS),
 }
 """Faults that say something about what is as long as they are."""
-NEED_POSTGRESQL = {"database_killed", "disk_full_database", "transaction_held"}
+NEED_POSTGRESQL = {"database_killed", "clocks"}
+"""SQLite is no process; and its time is that of whoever asks, so on one machine there is one clock only."""
 NEED_DISKS = {"disk_full_worker", "disk_full_broker", "disk_full_database"}
 
 
-def possible(world: World) -> list[str]:
-    """The faults that this world and this machine can have."""
-    left_out = (NEED_POSTGRESQL if world.postgresql is None else set()) | (set() if disks.allowed() else NEED_DISKS)
+def possible(database: str) -> list[str]:
+    """The faults that this machine can have with this kind of database."""
+    left_out = (NEED_POSTGRESQL if database == "sqlite" else set()) | (set() if disks.allowed() else NEED_DISKS)
     return [name for name in FAULTS if name not in left_out]
 
 

@@ -70,15 +70,17 @@ def run(wish: Wish, folder: Path, say: Callable[[str], None] = print, limits: Li
     def killed(member: Member) -> None:
         recorder.add(history.Kill(member.role, member.name, recorder.now()))
 
-    settable = not wish.faults or "clocks" in wish.faults
-    world = World(folder / "world", wish.broker, wish.database, plant=wish.plant, on_kill=killed, clocks=settable)
+    names = _names(wish)
+    world = World(
+        folder / "world", wish.broker, wish.database, plant=wish.plant, on_kill=killed, clocks="clocks" in names
+    )
     findings: list[Finding] = []
     heals: list[float] = []
     with opened(world):
         traffic = Traffic(world.stack, recorder, RATE, wish.order)
         traffic.begin()
         try:
-            heals += _torment(world, recorder, wish, say)
+            heals += _torment(world, recorder, wish, names, say)
         except NotInTime as error:
             findings.append(Finding("never_healed", str(error)))
         traffic.stop()
@@ -96,11 +98,17 @@ def run(wish: Wish, folder: Path, say: Callable[[str], None] = print, limits: Li
     return Verdict(wish, findings + check(found, limits), figures)
 
 
-def _torment(world: World, recorder: Recorder, wish: Wish, say: Callable[[str], None]) -> Iterator[float]:
+def _names(wish: Wish) -> list[str]:
+    """The faults that there will be."""
+    possible = faults.possible(wish.database)
+    return [name for name in wish.faults or possible if name in possible]
+
+
+def _torment(
+    world: World, recorder: Recorder, wish: Wish, names: list[str], say: Callable[[str], None]
+) -> Iterator[float]:
     """Calm and faults by turns until the time is up; yields how long each healing took, in seconds."""
     choice = random.Random(wish.seed)
-    possible = faults.possible(world)
-    names = [name for name in wish.faults or possible if name in possible]
     turn = 0
     end = time.monotonic() + wish.seconds
     while names and time.monotonic() + wish.pace.calm + LEASE_SECONDS < end:

@@ -103,7 +103,7 @@ class World:
     """A bug that every process of ours has."""
     on_kill: Callable[[Member], None] = lambda member: None
     clocks: bool = True
-    """Whether clocks can be set; it costs each process a good part of its time."""
+    """Whether clocks can be set."""
     dispatchers: int = DISPATCHERS
     workers: int = WORKERS
     slots: int = SLOTS
@@ -133,7 +133,7 @@ class World:
         """The folder that has a disk of its own for `broker`, `database` or `worker`."""
         return {
             "broker": self.folder / "broker" / "data",
-            "database": self.folder / "postgresql" / "disk",
+            "database": self.folder / self.database_kind / "disk",
             "worker": self.folder / "worker-disk",
         }[part]
 
@@ -143,7 +143,7 @@ class World:
             if self.small:
                 disks.mount(self.disk(part), megabytes)
             self.disk(part).mkdir(parents=True, exist_ok=True)
-        for part in ("broker", "postgresql"):
+        for part in ("broker", self.database_kind):
             (self.folder / part).chmod(0o711)
         self.broker.start()
         self._broker_url = address(self.broker_kind, self.broker.url)
@@ -160,7 +160,7 @@ class World:
 
     def _database(self) -> tuple[str, str]:
         if self.postgresql is None:
-            return sqlite_database(self.folder)
+            return sqlite_database(self.disk("database"))
         self.postgresql.start()
         key = prepare(self.postgresql.url)
         if statement := bugs.SQL.get(self.plant):
@@ -251,6 +251,8 @@ def faketime(clock: Path) -> dict[str, str]:
         "FAKETIME_TIMESTAMP_FILE": str(clock),
         "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        # Else it makes waits on the monotonic clock end at once, and whoever waits for Python's lock spins.
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",
     }
 
 
