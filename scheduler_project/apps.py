@@ -26,3 +26,4 @@ def lift_limits(using: str, **kwargs: Any) -> None:
         with connection.cursor() as cursor:
             for name in UNLIMITED:
                 cursor.execute(f"SET {name} = 0")
+        connection.connection.patience = None

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.backends.postgresql import base
 from psycopg_pool import PoolTimeout
 
+from scheduler_project.postgresql.connection import Connection
 from scheduler_project.postgresql.watch import watch
 
 PATIENCE_SECONDS = 1.5
@@ -24,6 +25,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         options = self.settings_dict["OPTIONS"].get("pool")
         if isinstance(options, dict):
             options.setdefault("reconnect_failed", watch.begin)
+            options.setdefault("connection_class", Connection)
         return super().pool
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:

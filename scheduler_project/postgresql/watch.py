@@ -50,8 +50,8 @@ class Watch:
 
 
 def _answers(pool: ConnectionPool[Any]) -> bool:
-    """True if the pool has a connection that works. Those that broke are removed, so that nobody is given one."""
-    pool.check()
+    """True if the pool gets a connection that works. Those it has are given up: who knows which of them do."""
+    pool.drain()
     try:
         connection = pool.getconn(timeout=ASK_SECONDS)
     except OperationalError:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.acceptance.harness import Stack
+from services import PostgreSQL
+from tests.acceptance.harness import Stack, prepare
 from tests.chaos.relay import Network
 
 pytestmark = pytest.mark.acceptance
@@ -47,3 +48,18 @@ def test_a_dispatcher_connects_anew(any_broker: str, make_stack: Callable[..., S
     network.between("dispatcher", "broker").half_open()
     ended = stack.wait_for(run, "succeeded", "failed")
     assert (ended["status"], ended["attempt"]) == ("succeeded", 1)
+
+
+def test_a_dispatcher_whose_database_does_not_answer_goes_on_with_a_new_connection(
+    private_postgresql: PostgreSQL, make_stack: Callable[..., Stack], network: Network
+):
+    """Its server has given its statement up by then; something in between takes what it sends, and is silent."""
+    stack = make_stack(database=(private_postgresql.url, prepare(private_postgresql.url)))
+    stack.web()
+    limited = f"{network.way('dispatcher', 'database', private_postgresql.url)}?options=-c%20statement_timeout%3D2s"
+    stack.dispatcher(DATABASE_URL=limited)
+    stack.worker()
+    task = stack.task("true")
+    stack.wait_for(stack.run(task), "succeeded")
+    network.between("dispatcher", "database").half_open()
+    stack.wait_for(stack.run(task), "succeeded")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ LEASE_SECONDS = 10.0
 LOOK_SECONDS = 0.1
 RESTART_SECONDS = 1.0
 """A process that ends again at once is started again after so long, as a supervisor would."""
+HEARD_SECONDS = 5.0
+"""Two heartbeats, and some."""
 DISK_MEGABYTES = {"broker": 300, "database": 500, "worker": 16}
 
 
@@ -201,9 +204,13 @@ class World:
         draft.rename(self.folder / f"{name}.clock")
 
     def online(self) -> int:
-        """How many workers the dispatchers take as alive."""
+        """How many workers a dispatcher takes as alive, and has just heard: else there may be none that works."""
         status, body = self.stack.request("GET", "workers/", seconds=5)
-        return sum(w["status"] in ("online", "busy") for w in body["results"]) if status == 200 else 0
+        since = datetime.now(UTC) - timedelta(seconds=HEARD_SECONDS)
+        return sum(
+            w["status"] in ("online", "busy") and datetime.fromisoformat(w["last_heartbeat"]) > since
+            for w in (body["results"] if status == 200 else ())
+        )
 
     def of(self, role: str) -> list[Member]:
         return [member for member in self.members if member.role == role]
