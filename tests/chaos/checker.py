@@ -35,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     run_rules.cancel_ignored,
     execution_rules.early,
     execution_rules.late,
+    execution_rules.stood_still,
     execution_rules.unknown_execution,
     execution_rules.unledgered,
     execution_rules.stale_accepted,

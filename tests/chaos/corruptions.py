@@ -99,6 +99,17 @@ def late(history: History, choice: Random) -> None:
     move(history.ends, of(run.id), by)
 
 
+def stood_still(history: History, choice: Random) -> None:
+    """From a moment without any fault on, all that is to start starts much later."""
+    run, executions = _a_started_run(history, choice)
+    # A request may be carried out before it is answered.
+    since = min(_facts(history).due[run.id], executions[0].start)
+    by = DEFAULT.still_seconds + 1.0
+    assume(not any(fault.begin <= since + by and since <= fault.end for fault in history.faults))
+    for things in (history.starts, history.ends):
+        move(things, lambda each: each.at >= since, by)
+
+
 def unknown_execution(history: History, choice: Random) -> None:
     start = _one(choice, history.starts)
     history.starts.append(replace(start, run="nobody's"))
@@ -177,6 +188,7 @@ CORRUPTIONS: tuple[Corruption, ...] = (
         cancel_ignored,
         early,
         late,
+        stood_still,
         unknown_execution,
         unledgered,
     ),

@@ -1,5 +1,6 @@
 """Rules about executions: the ledger against what was due and what the API shows. Each yields what breaks it."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -33,6 +34,21 @@ def late(facts: Facts) -> Iterator[str]:
             if start > until:
                 lateness = f"{start - due:.3f} s after it was due, {start - until:.3f} s too late"
                 yield f"{run.task}: run {run.id} started at {start:.3f}, {lateness}."
+
+
+def stood_still(facts: Facts) -> Iterator[str]:
+    """Nothing at all starts for a while though something is due and no fault is there.
+
+    `late` sees none of that where faults follow each other so soon that each is still felt when the next one begins.
+    """
+    starts = [each.start for each in facts.all_executions]
+    for run, executions in facts.known_executions:
+        since = facts.due.get(run.id, executions[0].start)
+        until = since + facts.limits.still_seconds
+        is_calm = not any(fault.begin <= until and since <= fault.end for fault in facts.history.faults)
+        if executions[0].start > until and is_calm and bisect_left(starts, since) == bisect_left(starts, until):
+            yield f"{run.task}: run {run.id} was due at {since:.3f}, and nothing at all started until {until:.3f}."
+            return
 
 
 def unknown_execution(facts: Facts) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """A good history is spoilt in one way, and the rule that is broken says so, alone; what is just allowed breaks none."""
 
+from dataclasses import replace as replace_limits
+
 import pytest
 from msgspec.structs import replace
 
@@ -98,6 +100,24 @@ def test_late_in_a_fault(history, start, expected):
 
 def test_a_later_attempt_is_not_late():
     assert kinds(told_twice().history) == []
+
+
+# stood_still
+
+
+@pytest.mark.parametrize(("other", "fault", "expected"), [(17.0, None, True), (15.0, None, False), (17.0, 16.0, False)])
+def test_stood_still(other, fault, expected):
+    """A run is due at 1.01 and starts at 20; `other` is when another one starts, `fault` when there is one."""
+    told = Builder()
+    told.plan("task")
+    for run, start in {"run": 20.0, "other": other}.items():
+        told.submit("task", run, 1.0, key=run)
+        told.execute(run, start, 1.0)
+        told.see("task", run, "succeeded")
+    if fault:
+        told.fault(fault, fault + 1)
+    limits = replace_limits(DEFAULT, still_seconds=15.0)
+    assert ("stood_still" in {finding.kind for finding in check(told.history, limits)}) == expected
 
 
 # unknown_execution, unledgered, stale_accepted

@@ -17,6 +17,8 @@ class Limits:
     """And so soon after the end of the faults that were felt."""
     heal_seconds: float = 30.0
     """A fault is felt until so long after its end."""
+    still_seconds: float = 32.0
+    """While there is no fault, and something is due, something starts within so long, whatever has been before."""
     command_seconds: float = 5.0
     """No command works longer, unless it stands still."""
     again_seconds: float = 5.0
@@ -30,8 +32,8 @@ class Limits:
 
 
 DEFAULT = Limits()
-TRAFFIC = Limits(command_seconds=25.0)
-"""For the commands that `traffic` has run."""
+TRAFFIC = Limits(command_seconds=25.0, still_seconds=15.0)
+"""For the commands that `traffic` has run, under faults that end when the world is seen to be healed."""
 
 
 def nominal_times(plan: Plan, limits: Limits) -> list[float]:
