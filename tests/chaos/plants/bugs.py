@@ -195,20 +195,20 @@ PROVOKED_BY = {
 }
 """The fault under which it must be found."""
 SEEN_AS = {
-    "no_attempt_check": "stale_accepted",
-    "no_compare_and_set": "doubled",
-    "no_unique_fire": "doubled",
-    "wall_clock": "early",
-    "no_self_kill": "overlap",
-    "no_resend": "never_ended",
-    "double_reaper": "extra_starts",
-    "catch_up_off_by_one": "missed",
-    "no_heal": "never_ended",
-    "cancel_only_by_message": "cancel_ignored",
-    "final_left": "final_left",
-    "ack_before_commit": "never_ended",
+    "no_attempt_check": {"stale_accepted"},
+    "no_compare_and_set": {"doubled"},
+    "no_unique_fire": {"doubled"},
+    "wall_clock": {"early", "never_ended"},
+    "no_self_kill": {"overlap"},
+    "no_resend": {"never_ended"},
+    "double_reaper": {"kills"},
+    "catch_up_off_by_one": {"missed"},
+    "no_heal": {"never_ended"},
+    "cancel_only_by_message": {"cancel_ignored"},
+    "final_left": {"final_left"},
+    "ack_before_commit": {"never_ended"},
 }
-"""The kind of finding that tells of it; others may come with it."""
+"""The kinds of finding that tell of it, each; others may come with them."""
 ORDERS = {
     # All that runs when its worker is cut off ends unheard, within the lease, and still runs again when it is heard.
     "no_attempt_check": ("middling", "short"),
