@@ -46,7 +46,9 @@ def _round(world: World, ledger: Ledger, task: int, number: int) -> list[float |
     held = {member.name: set[str]() for member in world.of("worker")}
     for run, start in ledger.first(ids).items():
         held[start.worker].add(run)
-    victims = random.sample([member for member in world.of("worker") if held[member.name]], number)
+    # Who has just not been heard, as on a machine that stood still for a moment, is given nothing.
+    busy = [member for member in world.of("worker") if held[member.name]]
+    victims = random.sample(busy, min(number, len(busy)))
     killed = {victim.name: _kill(victim) for victim in victims}
     lost = {run for name in killed for run in held[name]}
     runs.in_time(lambda: len(ledger.again(lost)) == len(lost), PATIENCE)
