@@ -36,7 +36,8 @@ class Process:
         """True while this very process runs (a zombie does not)."""
         if child := _children.get(self.pid):
             child.poll()
-        return birth(self.pid) == self.birth
+        # What had ended before anybody looked has no birth, and neither has what is looked for later under its pid.
+        return bool(self.birth) and birth(self.pid) == self.birth
 
     def signal(self, number: int) -> None:
         """Send a signal; nothing happens when the process has ended, even if its pid lives on."""

@@ -61,3 +61,9 @@ def test_a_zombie_is_not_alive():
     with subprocess.Popen(["true"]) as child:
         known = process.Process(child.pid, process.birth(child.pid) or "gone")
         wait_until(lambda: not known.alive, what="it has ended, though nobody has collected it")
+
+
+def test_what_ended_before_anybody_looked_is_not_alive():
+    with subprocess.Popen(["true"]) as child:
+        child.wait()
+        assert not process.Process(child.pid, process.birth(child.pid)).alive
