@@ -15,6 +15,7 @@ from access_app import authentication
 from access_app.models import ApiKey
 from scheduler_project.standalone.state import free_port
 from tasks_app import limits
+from tests.chaos.relay import Network
 from tests.waiting import wait_until
 
 pytest_plugins = ["tests.databases", "tests.servers", "tests.brokers"]
@@ -34,6 +35,14 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield url
     server.terminate()
     server.wait(10)
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    """Ways to servers that can be cut."""
+    network = Network()
+    yield network
+    network.close()
 
 
 def _pings(client: redis.Redis) -> bool:

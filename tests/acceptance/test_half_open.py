@@ -1,6 +1,6 @@
 """A connection that looks well and delivers nothing any more, as when a firewall has forgotten it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -11,13 +11,6 @@ from tests.chaos.relay import Network
 pytestmark = pytest.mark.acceptance
 
 LEASE_SECONDS = 10
-
-
-@pytest.fixture
-def network() -> Iterator[Network]:
-    network = Network()
-    yield network
-    network.close()
 
 
 def test_a_worker_connects_anew_before_its_lease_ends(

@@ -93,13 +93,6 @@ def test_a_pool_that_is_busy_is_not_away(settings_of):
 
 
 @pytest.fixture
-def network() -> Iterator[Network]:
-    network = Network()
-    yield network
-    network.close()
-
-
-@pytest.fixture
 def half_open(network: Network, private_postgresql: PostgreSQL, settings_of) -> Callable[[], None]:
     """Connections go through a relay; called, those that exist are dead, and nobody is told."""
     settings_of["PORT"] = urlsplit(network.way("web", "database", private_postgresql.url)).port
