@@ -94,7 +94,7 @@ class TaskAdmin(TaskActions):
     @display(description="Schedule", ordering="schedule")
     def plan(self, task: Task) -> str:
         try:
-            words = schedule.parse(task.schedule, task.timezone).words()
+            words = schedule.words(schedule.parse(task.schedule, task.timezone))
         except schedule.ScheduleError as error:
             words = error.message
         return format_html('<span title="{}">{}</span>', task.schedule, words)

@@ -147,7 +147,7 @@ class PreviewView(JSONBody, APIView):
         wish.is_valid(raise_exception=True)
         values = wish.validated_data
         plan = schedule.parse(values["schedule"], values["timezone"])
-        return Response({"fires": _fires(plan, values["after"], values["count"]), "words": plan.words()})
+        return Response({"fires": _fires(plan, values["after"], values["count"]), "words": schedule.words(plan)})
 
 
 def _fires(plan: schedule.Schedule, after: datetime | None, count: int) -> list[dict[str, str]]:

@@ -1,0 +1,21 @@
+"""Every n-th of the local times of a cron, counted from an anchor, so that nothing needs to be remembered."""
+
+from datetime import datetime, timedelta
+
+from tasks_app.schedule.cron import CronTimes
+
+
+class EveryNth:
+    """See `walls.Times`. The first local time at or after `anchor` is one of them, and then each `n`-th."""
+
+    def __init__(self, times: CronTimes, n: int, anchor: datetime) -> None:
+        self.times = times
+        self.n = n
+        self.anchor = anchor
+
+    def first_from(self, wall: datetime) -> datetime | None:
+        """The first local time at or after `wall`."""
+        found = self.times.first_from(max(wall, self.anchor))
+        for _ in range(-self.times.count(self.anchor, found) % self.n if found else 0):
+            found = found and self.times.first_from(found + timedelta(seconds=1))
+        return found
