@@ -34,7 +34,7 @@ def cron(number: str, schedule: str, what: str) -> None:
     ]
     tasks[0].full_clean()
     for task in tasks:
-        task.plan(now)
+        task.plan_next(now)
     Task.objects.bulk_create(tasks)  # without a hint: a dispatcher looks every second
 
 

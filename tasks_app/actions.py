@@ -46,7 +46,7 @@ def save(task: Task, now: datetime) -> None:
             raise NotPossible("The task has been deleted.")
         if before is None:
             task.created_at = now
-            task.plan(now)
+            task.plan_next(now)
             task.save(force_insert=True)
         else:
             _save_changes(task, before, now)
@@ -54,12 +54,11 @@ def save(task: Task, now: datetime) -> None:
 
 
 def _save_changes(task: Task, before: Task, now: datetime) -> None:
-    plan = ("schedule", "timezone", "status")
-    if any(getattr(task, name) != getattr(before, name) for name in plan):
+    if task.planned_by != before.planned_by:
         _fire(before, now)
-        task.plan(now)
+        task.plan_next(now)
     else:
-        task.next_fire_at = before.next_fire_at
+        task.next_fire_at, task.waits = before.next_fire_at, before.waits
     task.updated_at = now
     task.save(force_update=True)
     if task.placement != before.placement:

@@ -29,13 +29,13 @@ def due(task: Task, now: datetime) -> Due:
     times: list[datetime] = []
     following = task.next_fire_at
     try:
-        plan = schedule.parse(task.schedule, task.timezone)
+        plan = task.plan()
     except schedule.ScheduleError:
         logger.exception("Task %s (%s) fires no more: its schedule cannot be read.", task.pk, task.name)
         return Due(task, [], None)
     while following and following <= now and len(times) < MOST:
         times.append(following)
-        following = plan.next_after(following)
+        following = None if plan.waits else plan.next_after(following)
     return Due(task, times, following)
 
 

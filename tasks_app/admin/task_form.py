@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget, Un
 import executors
 from tasks_app.validators import validate_label_map, validate_params
 
-ROWS = {"description": 2, "command": 5, "config": 4, "worker_labels": 2}
+ROWS = {"description": 2, "command": 5, "config": 4, "worker_labels": 2, "schedules": 4}
 """Height of the text areas."""
 
 
@@ -55,6 +55,10 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_config(self) -> Any:
         value = self.cleaned_data["config"]
         return {} if value is None else value
+
+    def clean_schedules(self) -> Any:
+        value = self.cleaned_data["schedules"]
+        return [] if value is None else value
 
     def clean_worker_labels(self) -> Any:
         value = self.cleaned_data["worker_labels"]

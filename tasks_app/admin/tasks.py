@@ -3,21 +3,20 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import JSONField, OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
-from django.template.loader import render_to_string
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from unfold.decorators import display
 
 from tasks_app import actions, schedule
 from tasks_app.admin import show
+from tasks_app.admin.preview import living, preview, refusal
 from tasks_app.admin.task_actions import TaskActions
 from tasks_app.admin.task_form import IndentedJSONField, TaskForm
 from tasks_app.clock import database_now
-from tasks_app.models import Task, TaskRun
-
-FIRES = 10
-LOCAL = "%a %Y-%m-%d %H:%M:%S %Z"
+from tasks_app.models import SPEC_FIELDS, Task, TaskRun
 
 
 @admin.register(Task)
@@ -32,11 +31,27 @@ class TaskAdmin(TaskActions):
     list_select_related = ["namespace"]
     search_fields = ["name"]
     ordering = ["namespace__name", "name"]
-    readonly_fields = ["plan", "next_fires", "runs_link", "created", "updated"]
+    readonly_fields = ["preview", "runs_link", "created", "updated"]
     warn_unsaved_form = True
+
+    class Media:
+        js = ["tasks_app/schedule_preview.js"]
+
     fieldsets = [
         ("What", {"fields": [("name", "namespace"), "description", "executor", "command", "config"]}),
-        ("When", {"fields": ["schedule", ("timezone", "status")]}),
+        ("When", {"fields": ["schedule", ("timezone", "status"), "preview"]}),
+        (
+            "More about when",
+            {
+                "classes": ["collapse"],
+                "fields": [
+                    ("starts_at", "ends_at"),
+                    ("dialect", "every_nth", "spread_seconds"),
+                    ("dst_gap", "dst_overlap"),
+                    "schedules",
+                ],
+            },
+        ),
         (
             "Limits",
             {
@@ -59,8 +74,20 @@ class TaskAdmin(TaskActions):
         """A stored task also shows what follows from it."""
         if obj is None:
             return self.fieldsets
-        follows = ("What follows", {"fields": ["plan", "next_fires", "runs_link", ("created", "updated")]})
+        follows = ("What follows", {"fields": ["runs_link", ("created", "updated")]})
         return [*self.fieldsets, follows]
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path("preview/", self.admin_site.admin_view(self.preview_view), name="tasks_app_task_preview")
+        return [own, *super().get_urls()]
+
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        """What the schedule in a form means, which is not to be saved."""
+        if not (self.has_change_permission(request) or self.has_add_permission(request)):
+            raise PermissionDenied
+        form = self.get_form(request, fields=[*SPEC_FIELDS, "schedules", "name", "namespace", "status"])(request.POST)
+        problems = {name: form.errors[name] for name in (*SPEC_FIELDS, "schedules") if name in form.errors}
+        return HttpResponse(refusal(problems) if problems else preview(form.instance))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"executor": "shell", **super().get_changeform_initial_data(request)}
@@ -94,7 +121,7 @@ class TaskAdmin(TaskActions):
     @display(description="Schedule", ordering="schedule")
     def plan(self, task: Task) -> str:
         try:
-            words = schedule.words(schedule.parse(task.schedule, task.timezone))
+            words = schedule.words(task.plan())
         except schedule.ScheduleError as error:
             words = error.message
         return format_html('<span title="{}">{}</span>', task.schedule, words)
@@ -114,17 +141,8 @@ class TaskAdmin(TaskActions):
         return show.link(TaskRun(pk=task.last_run_id), show.label(task.last_run_status, show.RUN_COLOURS))
 
     @display(description="Next fires")
-    def next_fires(self, task: Task) -> str:
-        if task.status == Task.Status.PAUSED:
-            return "None while it is paused."
-        try:
-            fires = schedule.parse(task.schedule, task.timezone).fires(database_now(), FIRES)
-        except schedule.ScheduleError as error:
-            return error.message
-        if not fires:
-            return "None: it runs only when it is triggered." if not task.schedule else "None any more."
-        rows = [(fire.local.strftime(LOCAL), show.moment(fire.at), fire.mark) for fire in fires]
-        return render_to_string("tasks_app/admin/next_fires.html", {"rows": rows, "zone": task.timezone})
+    def preview(self, task: Task) -> str:
+        return living(preview(task))
 
     @display(description="Runs")
     def runs_link(self, task: Task) -> str:

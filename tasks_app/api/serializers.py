@@ -7,11 +7,13 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import models
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from access_app.models import Namespace
 from tasks_app.api.fields import ChoiceField, JSONObjectField, NumberField, TextField
-from tasks_app.models import Circuit, RunAttempt, RunLog, Task, TaskRun
+from tasks_app.models import SPEC_FIELDS, Circuit, RunAttempt, RunLog, Task, TaskRun
+from tasks_app.schedule import DIALECTS, GAPS, LANGUAGES, MAX_LENGTH, MOST_NTH, MOST_SPREAD, OVERLAPS
 from tasks_app.validators import PARAMS_BYTES, validate_params
 from workers_app.models import WorkerInfo
 
@@ -33,6 +35,25 @@ class StrictMixin(serializers.BaseSerializer[Any]):
         return super().to_internal_value(data)
 
 
+class ScheduleSerializer(serializers.Serializer[Any]):
+    """One of several schedules of a task."""
+
+    schedule = serializers.CharField(max_length=MAX_LENGTH)
+    timezone = serializers.CharField(required=False, help_text="The task's, if left out.")
+    dialect = serializers.ChoiceField(choices=DIALECTS, required=False)
+    dst_gap = serializers.ChoiceField(choices=GAPS, required=False)
+    dst_overlap = serializers.ChoiceField(choices=OVERLAPS, required=False)
+    starts_at = serializers.DateTimeField(required=False, allow_null=True)
+    ends_at = serializers.DateTimeField(required=False, allow_null=True)
+    every_nth = serializers.IntegerField(required=False, min_value=1, max_value=MOST_NTH)
+    spread_seconds = serializers.IntegerField(required=False, min_value=0, max_value=MOST_SPREAD)
+
+
+@extend_schema_field(ScheduleSerializer(many=True))
+class SchedulesField(serializers.JSONField):
+    """Checked by the model; here is only what it looks like."""
+
+
 class TaskSerializer(StrictMixin, serializers.ModelSerializer[Task]):
     """A task: what should run, when, where and under which limits."""
 
@@ -52,12 +73,13 @@ class TaskSerializer(StrictMixin, serializers.ModelSerializer[Task]):
     )
     config = JSONObjectField(required=False, help_text="The executor's other settings.")
     worker_labels = JSONObjectField(required=False, help_text="Only workers with all these labels.")
+    schedules = SchedulesField(required=False, help_text="Further schedules: it fires whenever one of them does.")
 
     class Meta:
         model = Task
         fields = [
-            "id", "name", "namespace", "description", "executor", "command", "config", "schedule", "timezone", "status",
-            "priority", "timeout_seconds", "max_attempts", "retry_delay_seconds", "retry_max_delay_seconds",
+            "id", "name", "namespace", "description", "executor", "command", "config", *SPEC_FIELDS, "schedules",
+            "status", "priority", "timeout_seconds", "max_attempts", "retry_delay_seconds", "retry_max_delay_seconds",
             "delivery", "circuit", "circuit_failures", "circuit_seconds",
             "worker_labels", "strategy", "next_fire_at", "created_at", "updated_at",
         ]  # fmt: skip
@@ -175,13 +197,27 @@ class LogsSerializer(serializers.Serializer[Any]):
     ended = serializers.BooleanField(help_text="The run has ended and this is the last of its output.")
 
 
-class PreviewSerializer(StrictMixin, serializers.Serializer[Any]):
+class PreviewSerializer(StrictMixin, serializers.ModelSerializer[Task]):
     """A schedule that is not saved yet."""
 
-    schedule = TextField(max_length=200, allow_blank=True, help_text="As in a task.")
-    timezone = TextField(max_length=64, default="UTC", help_text="IANA time zone, such as Europe/Berlin.")
+    serializer_field_mapping = TaskSerializer.serializer_field_mapping
+    serializer_choice_field = ChoiceField
+    namespace = TaskSerializer._declared_fields["namespace"]
+    schedules = SchedulesField(required=False)
     after = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text=AFTER)
     count = serializers.IntegerField(min_value=1, max_value=100, default=10, help_text="How many, at most 100.")
+    language = ChoiceField(
+        choices=LANGUAGES, required=False, help_text="Of the words; as `Accept-Language` says, if left out."
+    )
+
+    class Meta:
+        model = Task
+        fields = [*SPEC_FIELDS, "schedules", "name", "namespace", "after", "count", "language"]
+        extra_kwargs = {
+            "schedule": {"required": True, "help_text": "As in a task."},
+            "name": {"required": False, "help_text": "Of the task, as H and a spread depend on it."},
+        }
+        validators: list[Any] = []
 
 
 class NextFiresQuery(serializers.Serializer[Any]):
@@ -204,7 +240,7 @@ class FiresSerializer(serializers.Serializer[Any]):
 
 
 class PreviewAnswerSerializer(FiresSerializer):
-    words = serializers.CharField(help_text="The schedule in English.")
+    words = serializers.CharField(help_text="What the schedule says, in words.")
 
 
 class WorkerSerializer(serializers.ModelSerializer[WorkerInfo]):

@@ -132,8 +132,7 @@ class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
         task = self.get_object()
         query = NextFiresQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        plan = schedule.parse(task.schedule, task.timezone)
-        return Response({"fires": _fires(plan, **query.validated_data)})
+        return Response({"fires": _fires(task.plan(), **query.validated_data)})
 
 
 class PreviewView(JSONBody, APIView):
@@ -146,8 +145,10 @@ class PreviewView(JSONBody, APIView):
         wish = PreviewSerializer(data=request.data)
         wish.is_valid(raise_exception=True)
         values = wish.validated_data
-        plan = schedule.parse(values["schedule"], values["timezone"])
-        return Response({"fires": _fires(plan, values["after"], values["count"]), "words": schedule.words(plan)})
+        after, count = values.pop("after"), values.pop("count")
+        language = values.pop("language", "zh" if request.headers.get("Accept-Language", "").startswith("zh") else "en")
+        plan = Task(**values).plan()
+        return Response({"fires": _fires(plan, after, count), "words": schedule.words(plan, language)})
 
 
 def _fires(plan: schedule.Schedule, after: datetime | None, count: int) -> list[dict[str, str]]:

@@ -20,6 +20,7 @@ from tasks_app.dispatch.fire import fire
 from tasks_app.dispatch.leases import LEASE_SECONDS, Letter, ask, renew
 from tasks_app.dispatch.mail import Mail
 from tasks_app.dispatch.outlook import Outlook, look
+from tasks_app.dispatch.rearm import rearm
 from tasks_app.dispatch.record import record
 from tasks_app.dispatch.recover import recover
 from workers_app import metrics, registry
@@ -147,6 +148,7 @@ class Dispatcher(Scheduler):
         if time.monotonic() < self._recover_at:
             return
         self._recover_at = time.monotonic() + POLL_SECONDS
+        rearm(now)
         self._mail.send(ask(now), now)
         heard = time.monotonic() - self._mail.since
         if heard < LISTEN_SECONDS:

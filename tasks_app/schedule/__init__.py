@@ -26,9 +26,30 @@ When clocks change, Debian's cron sets the rule (its manual, cron(8)), unless `d
 """
 
 from tasks_app.schedule.errors import ScheduleError
+from tasks_app.schedule.fields import DIALECTS
+from tasks_app.schedule.given import spec_of
 from tasks_app.schedule.kinds import Fire, Schedule
-from tasks_app.schedule.reading import MAX_LENGTH, Spec, parse, read
-from tasks_app.schedule.walls import HORIZON
-from tasks_app.schedule.words import words
+from tasks_app.schedule.reading import MAX_LENGTH, MOST_NTH, MOST_SPREAD, Spec, further, parse, read
+from tasks_app.schedule.walls import GAPS, HORIZON, OVERLAPS
+from tasks_app.schedule.words import LANGUAGES, Language, words
 
-__all__ = ["HORIZON", "MAX_LENGTH", "Fire", "Schedule", "ScheduleError", "Spec", "parse", "read", "words"]
+__all__ = [
+    "DIALECTS",
+    "GAPS",
+    "HORIZON",
+    "LANGUAGES",
+    "MAX_LENGTH",
+    "MOST_NTH",
+    "MOST_SPREAD",
+    "OVERLAPS",
+    "Fire",
+    "Language",
+    "Schedule",
+    "ScheduleError",
+    "Spec",
+    "further",
+    "parse",
+    "read",
+    "spec_of",
+    "words",
+]

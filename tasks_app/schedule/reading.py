@@ -70,9 +70,12 @@ def _member(number: int, spec: Spec, key: str) -> Schedule:
     try:
         return _read(spec, key if own else "")
     except ScheduleError as error:
-        if number == 0:
-            raise
-        raise ScheduleError("schedules", f"{number}: {error.field}: {error.message}") from None
+        raise (further(number, error) if number else error) from None
+
+
+def further(number: int, error: ScheduleError) -> ScheduleError:
+    """`error`, said of one of a task's further schedules."""
+    return ScheduleError("schedules", f"{number}: {error.field}: {error.message}")
 
 
 @lru_cache(maxsize=4096)

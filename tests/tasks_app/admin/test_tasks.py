@@ -20,6 +20,9 @@ FORM = {
     "config": "{}",
     "schedule": "0 5 * * *",
     "timezone": "Europe/Berlin",
+    "dialect": "debian",
+    "every_nth": "1",
+    "spread_seconds": "0",
     "status": "active",
     "priority": "0",
     "max_attempts": "1",
@@ -94,10 +97,10 @@ def test_line_ends_of_a_command_are_those_of_a_shell(client):
     assert Task.objects.get(name="report").command == "echo a\necho b"
 
 
-def test_empty_json_fields_are_empty_objects(client):
-    client.post(f"{TASKS}add/", form(task(), config="", worker_labels=""))
+def test_empty_json_fields_are_empty(client):
+    client.post(f"{TASKS}add/", form(task(), config="", worker_labels="", schedules=""))
     stored = Task.objects.get(name="report")
-    assert (stored.config, stored.worker_labels) == ({}, {})
+    assert (stored.config, stored.worker_labels, stored.schedules) == ({}, {}, [])
 
 
 @pytest.mark.parametrize(
@@ -105,6 +108,11 @@ def test_empty_json_fields_are_empty_objects(client):
     [
         ("schedule", "61 * * * *"),
         ("timezone", "Europe/Nowhere"),
+        ("dialect", "unix"),
+        ("every_nth", "0"),
+        ("spread_seconds", "-1"),
+        ("schedules", "{"),
+        ("schedules", '[{"schedule": "@dayly"}]'),
         ("executor", "nothing"),
         ("worker_labels", "[]"),
         ("config", "{"),
@@ -141,6 +149,46 @@ def test_the_page_shows_the_next_fires_in_local_time(client, django_assert_max_n
     assert page.count("02:30:00 JST") == 10
     assert page.count("17:30:00</time>") == 10
     assert f"/admin/tasks_app/taskrun/?task={stored.pk}" in page
+
+
+PREVIEW = f"{TASKS}preview/"
+
+
+def test_a_form_that_is_not_saved_shows_its_fires(client):
+    unsaved = form(task(), name="", command="", schedule="30 2 * * *", timezone="Asia/Tokyo", dst_gap="skip")
+    page = client.post(PREVIEW, unsaved).content.decode()
+    assert page.count("02:30:00 JST") == 10
+    assert "At 02:30" in page
+    assert "在 02:30" in page
+    assert Task.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("schedule", "61 * * * *", "minute field"),
+        ("schedule", "0 0 30 2 *", "never fires"),
+        ("timezone", "Europe/Berln", "did you mean Europe/Berlin"),
+        ("dialect", "unix", "Select a valid choice"),
+        ("starts_at_0", "soon", "Enter a valid date"),
+        ("every_nth", "2", "counted from a start"),
+        ("schedules", "{", "valid JSON"),
+        ("schedules", '[{"schedule": "@<b>"}]', "&lt;b&gt;"),
+    ],
+)
+def test_a_form_that_cannot_be_used_says_why(client, field, value, said):
+    page = client.post(PREVIEW, form(task(), **{field: value})).content.decode()
+    assert said in page
+    assert "<strong>" in page
+    assert "<table" not in page
+
+
+def test_who_may_not_edit_tasks_sees_no_preview():
+    unsaved = form(task())
+    assert person("tasks_app.view_task").post(PREVIEW, unsaved).status_code == 403
+    assert person("tasks_app.view_task", "tasks_app.change_task").post(PREVIEW, unsaved).status_code == 200
+    assert person("tasks_app.view_task", "tasks_app.add_task").post(PREVIEW, unsaved).status_code == 200
+    assert Client().post(PREVIEW, unsaved).status_code == 302
 
 
 def test_delete_keeps_the_row_and_cancels_open_runs(client):
@@ -189,7 +237,7 @@ def test_a_dialog_sends_the_browser_on(client):
 def test_pause_and_resume(client):
     stored = task(schedule="@daily")
     assert said(client.post(f"{TASKS}{stored.pk}/pause/", CONFIRMED)) == "1 task paused."
-    assert "None while it is paused" in client.get(f"{TASKS}{stored.pk}/change/").content.decode()
+    assert "It is paused" in client.get(f"{TASKS}{stored.pk}/change/").content.decode()
     answer = client.post(f"{TASKS}{stored.pk}/pause/", CONFIRMED)
     assert said(answer) == "0 tasks paused. 1 had been paused already."
     assert "waits until" in said(client.post(f"{TASKS}{stored.pk}/run_now/", CONFIRMED))

@@ -111,3 +111,88 @@ def test_a_stored_zone_that_is_known_no_more(quiet, make_task, method, action):
     refused(getattr(quiet, method)(f"{TASKS}{task.pk}/{action}"), 400, "timezone")
     task.refresh_from_db()
     assert task.status == "paused"
+
+
+OPTIONS = {
+    "schedule": "0 30 2 ? * MON-FRI",
+    "timezone": "Europe/Berlin",
+    "dialect": "quartz",
+    "dst_gap": "skip",
+    "dst_overlap": "second",
+    "starts_at": "2026-01-01T00:00:00Z",
+    "ends_at": "2027-01-01T00:00:00Z",
+    "every_nth": 2,
+    "spread_seconds": 60,
+    "schedules": [
+        {"schedule": "@every 1h", "starts_at": "2026-06-01T00:00:00Z"},
+        {"schedule": "0 12 * * SAT", "timezone": "Asia/Tokyo", "dst_gap": "run_after"},
+    ],
+}
+
+
+def test_all_that_a_schedule_may_say_is_kept(api):
+    made = api.post(TASKS, {"name": "nightly", "executor": "shell", "command": "true", **OPTIONS})
+    assert made.status_code == 201, made.content
+    assert {name: made.json()[name] for name in OPTIONS} == OPTIONS
+    again = api.get(f"{TASKS}{made.json()['id']}/").json()
+    assert {name: again[name] for name in OPTIONS} == OPTIONS
+
+
+def test_a_preview_shows_what_the_task_will_do(api):
+    preview = api.post(PREVIEW, {**OPTIONS, "name": "nightly", "after": SPRING, "count": 30}).json()
+    made = api.post(TASKS, {"name": "nightly", "executor": "shell", "command": "true", **OPTIONS}).json()
+    fires = api.get(f"{TASKS}{made['id']}/next-fires/?count=30&after={SPRING}").json()["fires"]
+    assert fires == preview["fires"]
+    other = api.post(PREVIEW, {**OPTIONS, "name": "another", "after": SPRING, "count": 30}).json()
+    assert other["fires"] != preview["fires"]
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "message"),
+    [
+        ({"schedule": "0 0 12 * * MON"}, "schedule", 'wants "?"'),
+        ({"dialect": "unix"}, "dialect", "debian, quartz"),
+        ({"dst_gap": "maybe"}, "dst_gap", "run_after, skip"),
+        ({"every_nth": 0}, "every_nth", "greater than or equal to 1"),
+        ({"every_nth": 2.5}, "every_nth", "integer"),
+        ({"starts_at": None}, "starts_at", "counted from a start"),
+        ({"ends_at": "2025-01-01T00:00:00Z"}, "ends_at", "after the start"),
+        ({"spread_seconds": 90_000}, "spread_seconds", "less than or equal to 86400"),
+        ({"schedules": "0 9 * * *"}, "schedules", "list of at most"),
+        ({"schedules": ["0 9 * * *"]}, "schedules", "1: This must be a JSON object"),
+        ({"schedules": [{}]}, "schedules", "1: schedule: This must not be empty"),
+        ({"schedules": [{"schedule": "@daily"}, {"schedule": "@dayly"}]}, "schedules", "2: schedule: Unknown"),
+        ({"schedules": [{"schedule": "@daily", "zone": "UTC"}]}, "schedules", "1: zone: There is no such field"),
+        ({"schedules": [{"schedule": "@daily", "every_nth": "2"}]}, "schedules", "1: every_nth: This must be a whole"),
+        (
+            {"schedules": [{"schedule": "@daily", "starts_at": "soon"}]},
+            "schedules",
+            "1: starts_at: This must be an ISO",
+        ),
+        ({"schedules": [{"schedule": "@daily", "timezone": 1}]}, "schedules", "1: timezone: This must be text"),
+        ({"schedules": [{"schedule": "@after 5m"}]}, "schedule", "one of several"),
+        ({"schedules": [{"schedule": "@daily"}] * 21}, "schedules", "at most 20"),
+    ],
+    ids=str,
+)
+def test_what_a_schedule_may_not_say(quiet, values, field, message):
+    body = {**OPTIONS, **values}
+    preview = quiet.post(PREVIEW, body)
+    refused(preview, 400, field)
+    assert message in preview.content.decode().replace('\\"', '"')
+    made = quiet.post(TASKS, {"name": "nightly", "executor": "shell", "command": "true", **body})
+    refused(made, 400, field)
+
+
+@pytest.mark.parametrize(
+    ("asked", "header", "words"),
+    [
+        ({}, "", "At 02:30"),
+        ({}, "zh-CN,zh;q=0.9", "在 02:30"),
+        ({"language": "en"}, "zh-CN", "At 02:30"),
+        ({"language": "zh"}, "", "在 02:30"),
+    ],
+)
+def test_words_in_the_readers_language(api, asked, header, words):
+    answer = api.post(PREVIEW, {"schedule": "30 2 * * *", **asked}, headers={"Accept-Language": header})
+    assert answer.json()["words"] == words

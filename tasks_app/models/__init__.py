@@ -1,0 +1,20 @@
+"""What should run (Task), what is meant to run once (TaskRun), and what became of each try."""
+
+from tasks_app.models.circuit import Circuit, set_aside_until
+from tasks_app.models.run import ACTIVE, FINAL, RunAttempt, RunLog, TaskRun, run_of
+from tasks_app.models.task import MOST_SCHEDULES, SPEC_FIELDS, Task, default_namespace
+
+__all__ = [
+    "ACTIVE",
+    "FINAL",
+    "MOST_SCHEDULES",
+    "SPEC_FIELDS",
+    "Circuit",
+    "RunAttempt",
+    "RunLog",
+    "Task",
+    "TaskRun",
+    "default_namespace",
+    "run_of",
+    "set_aside_until",
+]

@@ -1,0 +1,294 @@
+"""What should run, when, where and under which limits."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q, Value
+from django.db.models.functions import Now
+
+import executors
+from access_app.models import Namespace
+from tasks_app import circuit
+from tasks_app.schedule import (
+    DIALECTS,
+    GAPS,
+    MOST_NTH,
+    MOST_SPREAD,
+    OVERLAPS,
+    Schedule,
+    ScheduleError,
+    Spec,
+    further,
+    read,
+    spec_of,
+)
+from tasks_app.validators import validate_label_map, validate_name
+from workers_app.balance import STRATEGIES
+
+CONFIG_BYTES = 512 * 1024
+"""An assignment travels in one message, and a worker refuses one that is too large."""
+MOST_SCHEDULES = 20
+"""Of one task, beside its first."""
+SPEC_FIELDS = tuple(field.name for field in dataclasses.fields(Spec))
+"""Of a task's first schedule."""
+
+
+def default_namespace() -> int:
+    """Primary key of the namespace `default`."""
+    return Namespace.objects.get_or_create(name="default")[0].pk
+
+
+class Task(models.Model):
+    """What should run, when, where and under which limits."""
+
+    WAITING = Q(status="active", deleted_at=None, next_fire_at=None, waits=True)
+    """It fires again when its run has ended."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        PAUSED = "paused"
+
+    class Delivery(models.TextChoices):
+        AT_LEAST_ONCE = "at_least_once"
+        AT_MOST_ONCE = "at_most_once"
+
+    class CircuitMode(models.TextChoices):
+        OFF = "off"
+        HOLD = "hold"
+        SKIP = "skip"
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, default=default_namespace, related_name="tasks")
+    name = models.CharField(max_length=200, validators=[validate_name])
+    description = models.TextField(blank=True, default="", max_length=10_000)
+    executor = models.CharField(max_length=50, help_text="What carries it out: shell, http, …")
+    command = models.TextField(help_text="What the shell runs, or the URL that http calls.")
+    config = models.JSONField(default=dict, blank=True, help_text="The executor's other settings.")
+    schedule = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        help_text="Cron with 5 fields or 6 (seconds first), “@every 10s”, “@at 2030-01-01T09:00”; empty: by hand.",
+    )
+    timezone = models.CharField(max_length=64, default="UTC", help_text="IANA time zone, such as Europe/Berlin.")
+    dialect = models.CharField(
+        max_length=10,
+        choices=[(name, name) for name in DIALECTS],
+        default="debian",
+        db_default="debian",
+        help_text="How cron fields are read: debian (5 fields, or 6 with seconds first), or quartz (seconds first, "
+        "year last if any, Sunday is 1).",
+    )
+    dst_gap = models.CharField(
+        max_length=10,
+        choices=[(name, name) for name in GAPS],
+        blank=True,
+        default="",
+        db_default="",
+        help_text="A local time that does not exist, as clocks go forward: run at the first instant after (run_after), "
+        "or skip. Empty: run_after for fixed times, skip where minute or hour starts with *.",
+    )
+    dst_overlap = models.CharField(
+        max_length=10,
+        choices=[(name, name) for name in OVERLAPS],
+        blank=True,
+        default="",
+        db_default="",
+        help_text="A local time that comes twice, as clocks go back: run the first time, the second, or both. Empty: "
+        "first for fixed times, both where minute or hour starts with *.",
+    )
+    starts_at = models.DateTimeField(null=True, blank=True, help_text="It fires from then on. Empty: at once.")
+    ends_at = models.DateTimeField(null=True, blank=True, help_text="It fires only before then. Empty: for ever.")
+    every_nth = models.PositiveSmallIntegerField(
+        default=1,
+        db_default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_NTH)],
+        help_text="Only every n-th time of a cron, counted from the start.",
+    )
+    spread_seconds = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        validators=[MaxValueValidator(MOST_SPREAD)],
+        help_text="Fire later by up to so many seconds, always by the same, so that not all tasks start at once.",
+    )
+    schedules = models.JSONField(
+        default=list,
+        blank=True,
+        db_default=Value([], models.JSONField()),
+        help_text="Further schedules: a list of objects with schedule, timezone and the other fields of one.",
+    )
+    status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
+    priority = models.SmallIntegerField(
+        default=0, validators=[MinValueValidator(-100), MaxValueValidator(100)], help_text="Higher goes first."
+    )
+    timeout_seconds = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.001), MaxValueValidator(31_536_000)],
+        help_text="The attempt is ended after so many seconds; empty: never.",
+    )
+    max_attempts = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="How often it is tried in all. A lost worker does not count.",
+    )
+    retry_delay_seconds = models.FloatField(
+        default=5,
+        validators=[MinValueValidator(0), MaxValueValidator(86_400)],
+        help_text="The longest wait before the first retry (at least half of it); doubles with each further one.",
+    )
+    retry_max_delay_seconds = models.FloatField(
+        default=300, validators=[MinValueValidator(0), MaxValueValidator(604_800)], help_text="No retry waits longer."
+    )
+    delivery = models.CharField(
+        max_length=15,
+        choices=Delivery,
+        default=Delivery.AT_LEAST_ONCE,
+        db_default=Delivery.AT_LEAST_ONCE,
+        help_text="When a worker is lost with a run: start it again elsewhere (at_least_once), or never, as it may "
+        "have begun (at_most_once: it fails with reason worker_lost).",
+    )
+    circuit = models.CharField(
+        max_length=4,
+        choices=CircuitMode,
+        default=CircuitMode.OFF,
+        db_default=CircuitMode.OFF,
+        help_text="While what it calls fails again and again, its circuit is open: runs wait (hold) or are skipped "
+        "(skip); off: it has none. For http that is the host and port, shared by all tasks that call them; else the "
+        "task itself.",
+    )
+    circuit_failures = models.PositiveSmallIntegerField(
+        default=5,
+        db_default=5,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="So many failures in a row open the circuit.",
+    )
+    circuit_seconds = models.FloatField(
+        default=30,
+        db_default=30.0,
+        validators=[MinValueValidator(1), MaxValueValidator(86_400)],
+        help_text="It stays open for so long before one run may try; twice as long each time that fails, up to ten "
+        "minutes (or this, if it is longer).",
+    )
+    worker_labels = models.JSONField(
+        default=dict, blank=True, validators=[validate_label_map], help_text="Only workers with all these labels."
+    )
+    strategy = models.CharField(
+        max_length=30,
+        default="least_loaded",
+        choices=[(name, name) for name in STRATEGIES],
+        help_text="How a worker is chosen among those that may run it.",
+    )
+    target = models.CharField(max_length=300, null=True, editable=False, help_text="Of its circuit; null: itself.")
+    next_fire_at = models.DateTimeField(null=True, editable=False)
+    waits = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="Until its run has ended: then it fires again."
+    )
+    deleted_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["namespace_id", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["namespace", "name"],
+                condition=Q(deleted_at=None),
+                name="task_name_unique",
+                violation_error_message="A task with this name exists already in the namespace.",
+            ),
+            models.CheckConstraint(condition=Q(status__in=["active", "paused"]), name="task_status_known"),
+            models.CheckConstraint(
+                condition=Q(delivery__in=["at_least_once", "at_most_once"]), name="task_delivery_known"
+            ),
+            models.CheckConstraint(condition=Q(circuit__in=["off", "hold", "skip"]), name="task_circuit_known"),
+            models.CheckConstraint(
+                condition=Q(circuit_failures__gte=1, circuit_seconds__gt=0), name="task_circuit_limits_positive"
+            ),
+            models.CheckConstraint(condition=~Q(name="") & ~Q(command="") & ~Q(executor=""), name="task_is_complete"),
+            models.CheckConstraint(
+                condition=Q(timeout_seconds=None) | Q(timeout_seconds__gt=0), name="task_timeout_positive"
+            ),
+            models.CheckConstraint(condition=Q(max_attempts__gte=1), name="task_has_attempts"),
+            models.CheckConstraint(
+                condition=Q(retry_delay_seconds__gte=0, retry_max_delay_seconds__gte=0), name="task_delays_not_negative"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_fire_at"],
+                name="task_due",
+                condition=Q(status="active", deleted_at=None, next_fire_at__isnull=False),
+            ),
+            models.Index(
+                fields=["id"],
+                name="task_waiting",
+                condition=Q(status="active", deleted_at=None, next_fire_at=None, waits=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """Every rule of a task that is more than one field's own; raises `ValidationError` naming the fields."""
+        problems: dict[str, str] = {}
+        try:
+            executors.spec(self.executor).check(self.command, self.config)
+        except executors.ConfigError as error:
+            problems[error.field] = error.message
+        if len(json.dumps(self.config)) > CONFIG_BYTES:
+            problems["config"] = f"At most {CONFIG_BYTES // 1024} KiB as JSON. Let the task fetch what is larger."
+        try:
+            self.plan()
+        except ScheduleError as error:
+            problems[error.field] = error.message
+        if problems:
+            raise ValidationError(problems)
+
+    def specs(self) -> tuple[Spec, ...]:
+        """Its schedules as they are written down; raises `ScheduleError`."""
+        own = Spec(**{name: getattr(self, name) for name in SPEC_FIELDS})
+        if not isinstance(self.schedules, list) or len(self.schedules) > MOST_SCHEDULES:
+            raise ScheduleError("schedules", f"This must be a list of at most {MOST_SCHEDULES} objects.")
+        return (own, *(self._further(number, values) for number, values in enumerate(self.schedules, start=1)))
+
+    def _further(self, number: int, values: Any) -> Spec:
+        if not isinstance(values, dict):
+            raise ScheduleError("schedules", f"{number}: This must be a JSON object.")
+        try:
+            return spec_of(values, self.timezone)
+        except ScheduleError as error:
+            raise further(number, error) from None
+
+    def plan(self) -> Schedule:
+        """When it fires; raises `ScheduleError`."""
+        return read(self.specs(), f"{self.namespace_id}/{self.name}")
+
+    def plan_next(self, now: datetime) -> None:
+        """Set when it fires next, counted from `now`; where that depends on the end of a run, others find out."""
+        plan = self.plan()
+        self.waits = plan.waits
+        self.next_fire_at = None if plan.waits else plan.next_after(now)
+        self.updated_at = now
+
+    @property
+    def planned_by(self) -> tuple[object, ...]:
+        """What decides when it fires; by its name it knows its own place among others."""
+        return (self.specs(), self.namespace_id, self.name, self.status)
+
+    @property
+    def placement(self) -> str:
+        """What a worker must offer, as a canonical text: runs with the same text may go to the same workers."""
+        return json.dumps([self.executor, sorted(self.worker_labels.items())], separators=(",", ":"))
+
+    @property
+    def protects(self) -> str:
+        """The target of its circuit."""
+        return self.target or circuit.task(self.pk)
