@@ -111,6 +111,7 @@ SPECTACULAR_SETTINGS = {
         "tasks_app.api.openapi.describe_errors",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "CatchUp": "tasks_app.models.Task.CatchUp",
         "TaskStatus": "tasks_app.models.Task.Status",
         "RunStatus": "tasks_app.models.TaskRun.Status",
         "WorkerStatus": "workers_app.models.WorkerInfo.Status",

@@ -8,11 +8,13 @@ from typing import Any
 
 from django.db import transaction
 
-from tasks_app import circuit, limits, outbox, transitions
-from tasks_app.due import due
-from tasks_app.due import runs as runs_of
-from tasks_app.models import ACTIVE, FINAL, Circuit, Task, TaskRun, run_of
+from tasks_app import circuit, firing, limits, outbox, transitions
+from tasks_app.models import ACTIVE, FINAL, Circuit, FormerPlan, Task, TaskRun, run_of
+from tasks_app.schedule import written
 from workers_app.messaging.protocol import AttemptKey, Cancel
+
+CATCH_UP = ("after_outage", "after_resume", "catch_up_seconds", "catch_up_runs")
+"""How a task makes up for what went by; a change of it holds for what went by already."""
 
 
 class NotPossible(Exception):
@@ -54,23 +56,40 @@ def save(task: Task, now: datetime) -> None:
 
 
 def _save_changes(task: Task, before: Task, now: datetime) -> None:
-    if task.planned_by != before.planned_by:
-        _fire(before, now)
+    task.next_fire_at, task.waits, task.planned_at = before.next_fire_at, before.waits, before.planned_at
+    for name in CATCH_UP:
+        setattr(before, name, getattr(task, name))
+    replanned = task.planned_by != before.planned_by
+    if replanned or task.status != before.status:
+        _settle(before, now, forget=replanned)
         task.plan_next(now)
-    else:
-        task.next_fire_at, task.waits = before.next_fire_at, before.waits
+    if replanned and (before.schedule or before.schedules):
+        _remember(before, now)
+    if replanned:
+        task.planned_at = now
     task.updated_at = now
     task.save(force_update=True)
     if task.placement != before.placement:
         task.runs.filter(status="pending").update(placement=task.placement)
 
 
-def _fire(task: Task, now: datetime) -> None:
-    """Make the runs of what has come by the plan that `task`, which is locked, has had until `now`."""
-    while task.status == Task.Status.ACTIVE and task.next_fire_at and task.next_fire_at <= now:
-        what = due(task, now)
-        transitions.create(runs_of(what, now))
-        task.next_fire_at = what.next
+def _settle(task: Task, now: datetime, *, forget: bool) -> None:
+    """Make the runs of what has come by the plan that `task`, which is locked, has had until now.
+
+    `forget`: there is nothing to resume, so what came while it was paused does not run.
+    """
+    firing.fire([task], now, forget=forget and task.status == Task.Status.PAUSED)
+
+
+def _remember(task: Task, now: datetime) -> None:
+    """Keep the plan that `task` has had, so that one can tell what was expected of it."""
+    FormerPlan.objects.create(
+        task=task,
+        schedules=[written(spec) for spec in task.specs()],
+        key=task.key,
+        since=task.planned_at or task.created_at,
+        until=now,
+    )
 
 
 def pause(task: Task, now: datetime) -> None:
@@ -80,7 +99,7 @@ def pause(task: Task, now: datetime) -> None:
 
 
 def resume(task: Task, now: datetime) -> None:
-    """Fire again, from `now` on."""
+    """Fire again, from `now` on; what went by meanwhile runs as its `after_resume` says."""
     task.status = Task.Status.ACTIVE
     save(task, now)
 
@@ -88,7 +107,7 @@ def resume(task: Task, now: datetime) -> None:
 def delete(task: Task, now: datetime) -> None:
     """Take `task` away: it fires no more, its open runs are cancelled, its history stays."""
     with transaction.atomic():
-        _fire(Task.objects.select_for_update().get(pk=task.pk), now)
+        _settle(Task.objects.select_for_update().get(pk=task.pk), now, forget=True)
         Task.objects.filter(pk=task.pk).update(deleted_at=now, next_fire_at=None, updated_at=now)
         cancel(list(task.runs.exclude(status__in=FINAL)), now)
 

@@ -49,6 +49,8 @@ class TaskAdmin(TaskActions):
                     ("dialect", "every_nth", "spread_seconds"),
                     ("dst_gap", "dst_overlap"),
                     "schedules",
+                    ("after_outage", "after_resume"),
+                    ("catch_up_runs", "catch_up_seconds"),
                 ],
             },
         ),

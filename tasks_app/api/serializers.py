@@ -79,6 +79,7 @@ class TaskSerializer(StrictMixin, serializers.ModelSerializer[Task]):
         model = Task
         fields = [
             "id", "name", "namespace", "description", "executor", "command", "config", *SPEC_FIELDS, "schedules",
+            "after_outage", "after_resume", "catch_up_seconds", "catch_up_runs",
             "status", "priority", "timeout_seconds", "max_attempts", "retry_delay_seconds", "retry_max_delay_seconds",
             "delivery", "circuit", "circuit_failures", "circuit_seconds",
             "worker_labels", "strategy", "next_fire_at", "created_at", "updated_at",
@@ -237,6 +238,30 @@ class FireSerializer(serializers.Serializer[Any]):
 
 class FiresSerializer(serializers.Serializer[Any]):
     fires = FireSerializer(many=True)
+
+
+class FatesQuery(serializers.Serializer[Any]):
+    since = serializers.DateTimeField(required=False, help_text="Left out: a day before `until`.")
+    until = serializers.DateTimeField(required=False, help_text="Before then. Left out: now.")
+    count = serializers.IntegerField(min_value=1, max_value=1000, default=100, help_text="How many, at most 1,000.")
+
+
+class FateSerializer(serializers.Serializer[Any]):
+    """What became of one nominal time."""
+
+    utc = serializers.DateTimeField(source="at")
+    outcome = serializers.CharField(
+        help_text="The status of its run. `skipped` too where many share one record; `due`: it is still to come; "
+        "`paused`: what becomes of it is decided when the task is resumed; `unknown`: there is neither run nor record."
+    )
+    reason = serializers.CharField(help_text="Why, where it did not run as it should.")
+    run = serializers.UUIDField(source="run.pk", default=None, allow_null=True)
+    expected = serializers.BooleanField(help_text="False: there is a run, though no plan of the task has this time.")
+
+
+class FatesSerializer(serializers.Serializer[Any]):
+    fires = FateSerializer(many=True)
+    next = serializers.DateTimeField(allow_null=True, help_text="The `since` of the next call; null: that was all.")
 
 
 class PreviewAnswerSerializer(FiresSerializer):

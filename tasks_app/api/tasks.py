@@ -1,6 +1,6 @@
 """`/api/v1/tasks/` and `/api/v1/schedules/preview/`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -19,6 +19,8 @@ from tasks_app.api.filters import TaskFilter
 from tasks_app.api.parsing import JSONBody
 from tasks_app.api.serializers import (
     KEY_LENGTH,
+    FatesQuery,
+    FatesSerializer,
     FiresSerializer,
     NextFiresQuery,
     PreviewAnswerSerializer,
@@ -29,6 +31,7 @@ from tasks_app.api.serializers import (
     represent,
 )
 from tasks_app.clock import database_now
+from tasks_app.expected import fates
 from tasks_app.models import Task
 
 KEY_HEADER = "Idempotency-Key"
@@ -38,6 +41,7 @@ TRIGGERED = (
     .only("name", "namespace", "executor", "priority", "worker_labels")
     .annotate(now=Now())
 )
+DAY, EARLIEST = timedelta(days=1), datetime.min.replace(tzinfo=UTC)
 CHANGING = ("update", "partial_update", "destroy", "pause", "resume")
 
 
@@ -59,6 +63,7 @@ class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
         "pause": "tasks_app.change_task",
         "resume": "tasks_app.change_task",
         "next_fires": "tasks_app.view_task",
+        "fires": "tasks_app.view_task",
     }
 
     def get_queryset(self) -> QuerySet[Task]:
@@ -134,6 +139,20 @@ class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
         query.is_valid(raise_exception=True)
         return Response({"fires": _fires(task.plan(), **query.validated_data)})
 
+    @extend_schema(parameters=[FatesQuery], responses=FatesSerializer)
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def fires(self, request: Request, pk: str) -> Response:
+        """Expected against actual: each nominal time in a span, and what became of it."""
+        task = self.get_object()
+        query = FatesQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        now, count = database_now(), query.validated_data["count"]
+        until = query.validated_data.get("until", now)
+        since = query.validated_data.get("since") or _a_day_before(until)
+        found = fates(task, since, until, now, count + 1)
+        following = found[count].at if len(found) > count else None
+        return Response(FatesSerializer({"fires": found[:count], "next": following}).data)
+
 
 class PreviewView(JSONBody, APIView):
     """A schedule that is not saved yet: its next fires, and what it says in words."""
@@ -149,6 +168,10 @@ class PreviewView(JSONBody, APIView):
         language = values.pop("language", "zh" if request.headers.get("Accept-Language", "").startswith("zh") else "en")
         plan = Task(**values).plan()
         return Response({"fires": _fires(plan, after, count), "words": schedule.words(plan, language)})
+
+
+def _a_day_before(moment: datetime) -> datetime:
+    return max(moment, EARLIEST + DAY) - DAY
 
 
 def _fires(plan: schedule.Schedule, after: datetime | None, count: int) -> list[dict[str, str]]:

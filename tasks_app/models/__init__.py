@@ -1,6 +1,7 @@
 """What should run (Task), what is meant to run once (TaskRun), and what became of each try."""
 
 from tasks_app.models.circuit import Circuit, set_aside_until
+from tasks_app.models.missed import FormerPlan, MissedSpan
 from tasks_app.models.run import ACTIVE, FINAL, RunAttempt, RunLog, TaskRun, run_of
 from tasks_app.models.task import MOST_SCHEDULES, SPEC_FIELDS, Task, default_namespace
 
@@ -10,6 +11,8 @@ __all__ = [
     "MOST_SCHEDULES",
     "SPEC_FIELDS",
     "Circuit",
+    "FormerPlan",
+    "MissedSpan",
     "RunAttempt",
     "RunLog",
     "Task",

@@ -26,6 +26,7 @@ from tasks_app.schedule import (
     ScheduleError,
     Spec,
     further,
+    has_own_place,
     read,
     spec_of,
 )
@@ -36,6 +37,8 @@ CONFIG_BYTES = 512 * 1024
 """An assignment travels in one message, and a worker refuses one that is too large."""
 MOST_SCHEDULES = 20
 """Of one task, beside its first."""
+MOST_CATCH_UP = 1000
+"""Missed times that one task makes up for in one go."""
 SPEC_FIELDS = tuple(field.name for field in dataclasses.fields(Spec))
 """Of a task's first schedule."""
 
@@ -54,6 +57,11 @@ class Task(models.Model):
     class Status(models.TextChoices):
         ACTIVE = "active"
         PAUSED = "paused"
+
+    class CatchUp(models.TextChoices):
+        NONE = "none"
+        LAST = "last"
+        ALL = "all"
 
     class Delivery(models.TextChoices):
         AT_LEAST_ONCE = "at_least_once"
@@ -123,6 +131,34 @@ class Task(models.Model):
         db_default=Value([], models.JSONField()),
         help_text="Further schedules: a list of objects with schedule, timezone and the other fields of one.",
     )
+    after_outage = models.CharField(
+        max_length=4,
+        choices=CatchUp,
+        default=CatchUp.LAST,
+        db_default=CatchUp.LAST,
+        help_text="Of the times that went by while no dispatcher could fire them (longer than a minute): run none, the "
+        "last, or all. What does not run is recorded as skipped, reason missed.",
+    )
+    after_resume = models.CharField(
+        max_length=4,
+        choices=CatchUp,
+        default=CatchUp.NONE,
+        db_default=CatchUp.NONE,
+        help_text="Of the times that went by while it was paused: run none, the last, or all. What does not run is "
+        "recorded as skipped, reason paused.",
+    )
+    catch_up_seconds = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="What is older is not made up for. Empty: no limit.",
+    )
+    catch_up_runs = models.PositiveSmallIntegerField(
+        default=100,
+        db_default=100,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_CATCH_UP)],
+        help_text="Of “all” so many at most, the newest.",
+    )
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
     priority = models.SmallIntegerField(
         default=0, validators=[MinValueValidator(-100), MaxValueValidator(100)], help_text="Higher goes first."
@@ -187,6 +223,7 @@ class Task(models.Model):
     )
     target = models.CharField(max_length=300, null=True, editable=False, help_text="Of its circuit; null: itself.")
     next_fire_at = models.DateTimeField(null=True, editable=False)
+    planned_at = models.DateTimeField(null=True, editable=False, help_text="Since when it has this plan; null: always.")
     waits = models.BooleanField(
         default=False, db_default=False, editable=False, help_text="Until its run has ended: then it fires again."
     )
@@ -204,6 +241,10 @@ class Task(models.Model):
                 violation_error_message="A task with this name exists already in the namespace.",
             ),
             models.CheckConstraint(condition=Q(status__in=["active", "paused"]), name="task_status_known"),
+            models.CheckConstraint(
+                condition=Q(after_outage__in=["none", "last", "all"], after_resume__in=["none", "last", "all"]),
+                name="task_catch_up_known",
+            ),
             models.CheckConstraint(
                 condition=Q(delivery__in=["at_least_once", "at_most_once"]), name="task_delivery_known"
             ),
@@ -263,13 +304,26 @@ class Task(models.Model):
         if not isinstance(values, dict):
             raise ScheduleError("schedules", f"{number}: This must be a JSON object.")
         try:
+            if not values.get("schedule"):
+                raise ScheduleError("schedule", "This must not be empty.")
             return spec_of(values, self.timezone)
         except ScheduleError as error:
             raise further(number, error) from None
 
+    @property
+    def key(self) -> str:
+        """What decides on its own place among others."""
+        return f"{self.namespace_id}/{self.name}"
+
     def plan(self) -> Schedule:
         """When it fires; raises `ScheduleError`."""
-        return read(self.specs(), f"{self.namespace_id}/{self.name}")
+        return read(self.specs(), self.key)
+
+    @property
+    def planned_by(self) -> tuple[object, ...]:
+        """All that decides when it fires."""
+        specs = self.specs()
+        return (specs, self.key if any(map(has_own_place, specs)) else "")
 
     def plan_next(self, now: datetime) -> None:
         """Set when it fires next, counted from `now`; where that depends on the end of a run, others find out."""
@@ -277,11 +331,6 @@ class Task(models.Model):
         self.waits = plan.waits
         self.next_fire_at = None if plan.waits else plan.next_after(now)
         self.updated_at = now
-
-    @property
-    def planned_by(self) -> tuple[object, ...]:
-        """What decides when it fires; by its name it knows its own place among others."""
-        return (self.specs(), self.namespace_id, self.name, self.status)
 
     @property
     def placement(self) -> str:

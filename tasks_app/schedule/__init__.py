@@ -27,9 +27,10 @@ When clocks change, Debian's cron sets the rule (its manual, cron(8)), unless `d
 
 from tasks_app.schedule.errors import ScheduleError
 from tasks_app.schedule.fields import DIALECTS
-from tasks_app.schedule.given import spec_of
+from tasks_app.schedule.given import spec_of, written
 from tasks_app.schedule.kinds import Fire, Schedule
-from tasks_app.schedule.reading import MAX_LENGTH, MOST_NTH, MOST_SPREAD, Spec, further, parse, read
+from tasks_app.schedule.lately import newest
+from tasks_app.schedule.reading import MAX_LENGTH, MOST_NTH, MOST_SPREAD, Spec, further, has_own_place, parse, read
 from tasks_app.schedule.walls import GAPS, HORIZON, OVERLAPS
 from tasks_app.schedule.words import LANGUAGES, Language, words
 
@@ -48,8 +49,11 @@ __all__ = [
     "ScheduleError",
     "Spec",
     "further",
+    "has_own_place",
+    "newest",
     "parse",
     "read",
     "spec_of",
     "words",
+    "written",
 ]

@@ -25,10 +25,15 @@ def spec_of(values: Mapping[str, Any], timezone: str) -> Spec:
     unknown = [name for name in values if name not in NAMES]
     if unknown:
         raise ScheduleError(str(unknown[0]), f"There is no such field. Known fields: {', '.join(NAMES)}.")
-    if not values.get("schedule"):
-        raise ScheduleError("schedule", "This must not be empty.")
     read = {name: _value(name, value) for name, value in values.items()}
     return Spec(**{"timezone": timezone} | read)
+
+
+def written(spec: Spec) -> dict[str, Any]:
+    """`spec` as plain data, without what it leaves at its default; `spec_of` reads it."""
+    plain = Spec()
+    said = {name: getattr(spec, name) for name in NAMES if getattr(spec, name) != getattr(plain, name)}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in said.items()}
 
 
 def _value(name: str, value: Any) -> Any:

@@ -66,11 +66,15 @@ def parse(text: str, timezone: str) -> Schedule:
 
 
 def _member(number: int, spec: Spec, key: str) -> Schedule:
-    own = spec.spread_seconds or "H" in spec.schedule.upper()
     try:
-        return _read(spec, key if own else "")
+        return _read(spec, key if has_own_place(spec) else "")
     except ScheduleError as error:
         raise (further(number, error) if number else error) from None
+
+
+def has_own_place(spec: Spec) -> bool:
+    """Does it depend on the key?"""
+    return bool(spec.spread_seconds) or "H" in spec.schedule.upper()
 
 
 def further(number: int, error: ScheduleError) -> ScheduleError:

@@ -89,7 +89,8 @@ class Simulation(RuleBasedStateMachine):
 
     @rule(number=a_number)
     def retry(self, number: int) -> None:
-        if runs := list(TaskRun.objects.filter(status__in=FINAL).order_by("-id").values_list("pk", flat=True)):
+        ended = TaskRun.objects.filter(status__in=FINAL, task__deleted_at=None)  # of others no retry is made
+        if runs := list(ended.order_by("-id").values_list("pk", flat=True)):
             self.world.retry(runs[number % len(runs)])
 
     # Time

@@ -16,9 +16,8 @@ from django.db.models import DateTimeField, Value
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tasks_app import actions, transitions
+from tasks_app import actions, firing, transitions
 from tasks_app.dispatch import decide, leases, recover, scheduler
-from tasks_app.dispatch import fire as firing
 from tasks_app.models import ACTIVE, TaskRun
 from tasks_app.sql import update
 from tasks_app.transitions import Ending, Key
@@ -176,7 +175,7 @@ def fires_without_moving_on(monkeypatch: Patch) -> None:
 
 
 def what_is_due_goes_with_its_plan(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(actions, "_fire", lambda task, now: None)
+    monkeypatch.setattr(actions, "_settle", lambda task, now, forget: None)
 
 
 FAULTS: list[tuple[Callable[[Patch], None], Callable[[World], None]]] = [

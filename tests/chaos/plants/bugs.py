@@ -29,13 +29,14 @@ def fire_in_two_steps(fire):
     """Runs are made and the task goes on to its next time in two transactions, and nothing else is unique."""
 
     def two_steps(now):
+        steps = fire.firing
         ready = fire.Task.objects.filter(status="active", deleted_at=None, next_fire_at__lte=now)
         with fire.transaction.atomic():
-            fired = [fire.due(task, now) for task in fire.claimed(ready.order_by("next_fire_at"))[: fire.BATCH]]
-            made = [run for each in fired for run in fire.runs(each, now)]
-            fire.transitions.create(made)
+            fired = [steps.due(task, now) for task in fire.claimed(ready.order_by("next_fire_at"))[: fire.BATCH]]
+            made = [run for each in fired for run in steps.runs(each, now)]
+            steps.transitions.create(made)
         time.sleep(0.05)
-        fire.update(fire.Task, ["id"], [{"id": each.task.pk, "next_fire_at": each.next} for each in fired])
+        steps.update(fire.Task, ["id"], [{"id": each.task.pk, "next_fire_at": each.next} for each in fired])
         return made
 
     fire.fire = two_steps
@@ -89,9 +90,10 @@ def catch_up_off_by_one(due):
     """Of several nominal times that have become due together, the first is left out."""
     ordinary = due.due
 
-    def short(task, now):
-        what = ordinary(task, now)
-        return due.Due(what.task, what.times[1:] if len(what.times) > 1 else what.times, what.next)
+    def short(task, now, **how):
+        what = ordinary(task, now, **how)
+        what.run = what.run[1:] if len(what.run) > 1 else what.run
+        return what
 
     due.due = short
 

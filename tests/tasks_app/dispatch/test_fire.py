@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from tasks_app import firing
 from tasks_app.dispatch.fire import fire
-from tasks_app.due import MOST
+from tasks_app.due import ROWS
 from tasks_app.models import Task, TaskRun
 from tests.tasks_app.factories import NOW, a_task
 
@@ -54,11 +55,25 @@ def test_of_a_long_outage_the_last_time_runs_and_the_others_are_recorded_as_miss
     assert set(task.runs.filter(status="skipped").values_list("reason", flat=True)) == {"missed"}
 
 
-def test_a_very_long_outage_is_worked_off_in_passes():
-    task = a_task(schedule="* * * * * *", next_fire_at=NOW - timedelta(seconds=2 * MOST + 10))
-    made = [len(fire(NOW)) for _ in range(4)]
-    assert made == [MOST, MOST, 11, 0]
-    assert task.runs.values("scheduled_for").distinct().count() == 2 * MOST + 11
+def test_of_a_very_long_outage_the_older_times_share_a_record():
+    task = a_task(schedule="* * * * * *", next_fire_at=NOW - timedelta(seconds=2000))
+    made = fire(NOW)
+    assert [run.status for run in made] == ["skipped"] * ROWS + ["pending"] * 61
+    (shared,) = task.missed_spans.all()
+    assert (shared.since, shared.until, shared.reason) == (
+        NOW - timedelta(seconds=2000),
+        made[0].scheduled_for,
+        "missed",
+    )
+    assert [run.scheduled_for for run in made] == [NOW - timedelta(seconds=s) for s in range(60 + ROWS, -1, -1)]
+    assert fire(NOW) == []
+
+
+def test_after_an_outage_tasks_take_their_turns(monkeypatch):
+    monkeypatch.setattr(firing, "MOST", 100)
+    tasks = [a_task(schedule="* * * * * *", next_fire_at=NOW - timedelta(seconds=39)) for _ in range(5)]
+    assert [len(fire(NOW)) for _ in range(3)] == [120, 80, 0]
+    assert all(task.runs.count() == 40 for task in tasks)
 
 
 def test_a_one_off_time_fires_once():

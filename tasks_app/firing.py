@@ -1,0 +1,30 @@
+"""Nominal times that have come become runs, or are recorded as skipped."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from tasks_app import transitions
+from tasks_app.due import due, runs, span
+from tasks_app.models import Task, TaskRun
+from tasks_app.sql import insert, update
+
+MOST = 5000
+"""Runs made in one go, about: after an outage tasks take their turns."""
+
+
+def fire(tasks: Iterable[Task], now: datetime, *, forget: bool = False) -> list[TaskRun]:
+    """Settle what is due of `tasks`, which are locked, and plan them; return the runs made, those skipped too.
+
+    Once `MOST` runs are made, the tasks that are left stay as they are. `forget`: nothing of it runs.
+    """
+    settled, made = [], []
+    for task in tasks:
+        what = due(task, now, forget=forget)
+        settled.append(what)
+        made += runs(what, now)
+        if len(made) >= MOST:
+            break
+    transitions.create(made)
+    insert([shared for what in settled if (shared := span(what, now))])
+    update(Task, ["id"], [{"id": what.task.pk, "next_fire_at": what.next} for what in settled])
+    return made
