@@ -55,6 +55,28 @@ def save(task: Task, now: datetime) -> None:
     outbox.hint(now)
 
 
+def create(tasks: list[Task], now: datetime) -> None:
+    """Store new, validated tasks, all in one statement."""
+    for task in tasks:
+        task.target = circuit.host(task.executor, task.command)
+        task.created_at = now
+        task.plan_next(now)
+    Task.objects.bulk_create(tasks)
+    outbox.hint(now)
+
+
+def check_free(task: Task) -> None:
+    """Raise `NotPossible` where a file says what `task` is, and not people."""
+    if task.managed_by:
+        raise NotPossible(f"The task is managed by “{task.managed_by}”: change it there, or take it over.")
+
+
+def take_over(task: Task, now: datetime) -> None:
+    """From now on people say what `task` is. (The next `apply` of a file that names it makes it the file's again.)"""
+    Task.objects.filter(pk=task.pk).update(managed_by="", updated_at=now)
+    task.managed_by = ""
+
+
 def _save_changes(task: Task, before: Task, now: datetime) -> None:
     task.next_fire_at, task.waits, task.planned_at = before.next_fire_at, before.waits, before.planned_at
     for name in CATCH_UP:

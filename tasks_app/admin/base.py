@@ -38,8 +38,7 @@ class ReadOnlyAdmin(Admin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Everything: also what is no field of the model."""
-        rows = [row for _, options in self.fieldsets or () for row in options["fields"]]
-        return [name for row in rows for name in ([row] if isinstance(row, str) else row)]
+        return named(self.fieldsets)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -49,6 +48,12 @@ class ReadOnlyAdmin(Admin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def named(fieldsets: Any) -> list[str]:
+    """All that fieldsets show."""
+    rows = [row for _, options in fieldsets or () for row in options["fields"]]
+    return [name for row in rows for name in ([row] if isinstance(row, str) else row)]
 
 
 def ask(title: str, description: str, button: str, form: type[BaseDialogForm] = BaseDialogForm) -> ActionDialog:

@@ -25,17 +25,19 @@ class TaskActions(Admin):
     """The actions of `TaskAdmin`."""
 
     actions = ["run_selected", "pause_selected", "resume_selected"]
-    actions_detail = ["run_now", "pause", "resume"]
+    actions_detail = ["run_now", "pause", "resume", "take_over"]
 
     def has_trigger_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.allows(request, "add_taskrun")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """Of pause and resume only the one that does something."""
+        """Only those that do something."""
         task = self.get_object(request, str(object_id))
-        useless = f"_{'resume' if task is None or task.status == Task.Status.ACTIVE else 'pause'}"
+        useless = ["_resume" if task is None or task.status == Task.Status.ACTIVE else "_pause"]
+        if task is None or not task.managed_by:
+            useless.append("_take_over")
         offered = super().get_actions_detail(request, object_id)
-        return [each for each in offered if not each.action_name.endswith(useless)]
+        return [each for each in offered if not each.action_name.endswith(tuple(useless))]
 
     @action(
         description="Run now",
@@ -72,10 +74,26 @@ class TaskActions(Admin):
         description="Resume",
         icon="resume",
         permissions=["change"],
-        dialog=ask("Resume this task?", "It fires again, from now on. Times that passed are not caught up.", "Resume"),
+        dialog=ask("Resume this task?", "It fires again; what went by runs as “after resume” says.", "Resume"),
     )
     def resume(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         return self._switch_one(request, object_id, actions.resume, "active")
+
+    @action(
+        description="Take over",
+        icon="lock_open",
+        permissions=["change"],
+        dialog=ask("Take this task over?", "It can be edited here then, and its file no longer counts.", "Take over"),
+    )
+    def take_over(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        task = self.get_object(request, object_id)
+        if task is None:
+            return self.gone(request, object_id)
+        said = f"Taken over from “{task.managed_by}”."
+        actions.take_over(task, database_now())
+        self.log_change(request, task, said)
+        self.message_user(request, said, messages.SUCCESS)
+        return finish(request, self.page_of(task))
 
     def _switch_one(self, request: HttpRequest, object_id: str, change: Any, status: str) -> HttpResponse:
         task = self.get_object(request, object_id)

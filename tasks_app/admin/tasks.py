@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import JSONField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +12,7 @@ from unfold.decorators import display
 
 from tasks_app import actions, schedule
 from tasks_app.admin import show
+from tasks_app.admin.base import named
 from tasks_app.admin.preview import living, preview, refusal
 from tasks_app.admin.task_actions import TaskActions
 from tasks_app.admin.task_form import IndentedJSONField, TaskForm
@@ -31,7 +32,7 @@ class TaskAdmin(TaskActions):
     list_select_related = ["namespace"]
     search_fields = ["name"]
     ordering = ["namespace__name", "name"]
-    readonly_fields = ["preview", "runs_link", "created", "updated"]
+    readonly_fields = ["preview", "runs_link", "managed_by", "created", "updated"]
     warn_unsaved_form = True
 
     class Media:
@@ -72,11 +73,21 @@ class TaskAdmin(TaskActions):
     created = show.moment_fact("created_at", "Created")
     updated = show.moment_fact("updated_at", "Last changed")
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What a file says of a task can be changed there only."""
+        if not (obj and obj.managed_by):
+            return self.readonly_fields
+        shown = (name for name in named(self.fieldsets) if name not in ("status", *self.readonly_fields))
+        return [*self.readonly_fields, *shown]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and not (obj and obj.managed_by)
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """A stored task also shows what follows from it."""
         if obj is None:
             return self.fieldsets
-        follows = ("What follows", {"fields": ["runs_link", ("created", "updated")]})
+        follows = ("What follows", {"fields": ["runs_link", "managed_by", ("created", "updated")]})
         return [*self.fieldsets, follows]
 
     def get_urls(self) -> list[URLPattern]:
@@ -110,8 +121,11 @@ class TaskAdmin(TaskActions):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
         now = database_now()
-        for task in queryset:
+        managed = queryset.exclude(managed_by="")
+        for task in queryset.filter(managed_by=""):
             actions.delete(task, now)
+        if names := [str(task) for task in managed]:
+            self.message_user(request, f"Left alone, as files manage them: {', '.join(names)}.", messages.WARNING)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """What the confirmation page lists. Django's own walks through every run of the tasks, which all stay."""

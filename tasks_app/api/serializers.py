@@ -82,9 +82,9 @@ class TaskSerializer(StrictMixin, serializers.ModelSerializer[Task]):
             "after_outage", "after_resume", "catch_up_seconds", "catch_up_runs",
             "status", "priority", "timeout_seconds", "max_attempts", "retry_delay_seconds", "retry_max_delay_seconds",
             "delivery", "circuit", "circuit_failures", "circuit_seconds",
-            "worker_labels", "strategy", "next_fire_at", "created_at", "updated_at",
+            "worker_labels", "strategy", "managed_by", "next_fire_at", "created_at", "updated_at",
         ]  # fmt: skip
-        read_only_fields = ["next_fire_at", "created_at", "updated_at"]
+        read_only_fields = ["managed_by", "next_fire_at", "created_at", "updated_at"]
         extra_kwargs = {"name": {"trim_whitespace": False}, "command": {"trim_whitespace": False}}
         validators: list[Any] = []
 

@@ -42,7 +42,7 @@ TRIGGERED = (
     .annotate(now=Now())
 )
 DAY, EARLIEST = timedelta(days=1), datetime.min.replace(tzinfo=UTC)
-CHANGING = ("update", "partial_update", "destroy", "pause", "resume")
+CHANGING = ("update", "partial_update", "destroy", "pause", "resume", "take_over")
 
 
 @extend_schema_view(
@@ -62,6 +62,7 @@ class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
         "run": "tasks_app.add_taskrun",
         "pause": "tasks_app.change_task",
         "resume": "tasks_app.change_task",
+        "take_over": "tasks_app.change_task",
         "next_fires": "tasks_app.view_task",
         "fires": "tasks_app.view_task",
     }
@@ -87,11 +88,13 @@ class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
         actions.save(serializer.instance, database_now())
 
     def perform_update(self, serializer: Any) -> None:
+        actions.check_free(serializer.instance)
         for name, value in serializer.validated_data.items():
             setattr(serializer.instance, name, value)
         actions.save(serializer.instance, database_now())
 
     def perform_destroy(self, instance: Task) -> None:
+        actions.check_free(instance)
         actions.delete(instance, database_now())
 
     @extend_schema(
@@ -128,6 +131,15 @@ class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
         """Fire again, from now on."""
         task = self.get_object()
         actions.resume(task, database_now())
+        return Response(self.get_serializer(task).data)
+
+    @extend_schema(request=None, responses=TaskSerializer)
+    @action(detail=True, methods=["post"], url_path="take-over")
+    @transaction.atomic
+    def take_over(self, request: Request, pk: str) -> Response:
+        """From now on people say what the task is, and no longer the file that made it (`managed_by`)."""
+        task = self.get_object()
+        actions.take_over(task, database_now())
         return Response(self.get_serializer(task).data)
 
     @extend_schema(parameters=[NextFiresQuery], responses=FiresSerializer)

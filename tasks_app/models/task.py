@@ -221,6 +221,14 @@ class Task(models.Model):
         choices=[(name, name) for name in STRATEGIES],
         help_text="How a worker is chosen among those that may run it.",
     )
+    managed_by = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="The file that says what this task is (manage.py apply); empty: people do.",
+    )
     target = models.CharField(max_length=300, null=True, editable=False, help_text="Of its circuit; null: itself.")
     next_fire_at = models.DateTimeField(null=True, editable=False)
     planned_at = models.DateTimeField(null=True, editable=False, help_text="Since when it has this plan; null: always.")
@@ -267,6 +275,7 @@ class Task(models.Model):
                 name="task_due",
                 condition=Q(status="active", deleted_at=None, next_fire_at__isnull=False),
             ),
+            models.Index(fields=["managed_by"], name="task_managed", condition=~Q(managed_by="")),
             models.Index(
                 fields=["id"],
                 name="task_waiting",

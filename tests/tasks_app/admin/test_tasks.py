@@ -287,3 +287,30 @@ def test_each_permission_opens_its_own_actions():
     page = starter.get(f"{TASKS}{stored.pk}/change/").content.decode()
     assert "/run_now/" in page
     assert "/pause/" not in page
+
+
+def managed() -> Task:
+    stored = task("of a file")
+    Task.objects.filter(pk=stored.pk).update(managed_by="tasks")
+    return stored
+
+
+def test_a_managed_task_can_be_looked_at_and_paused_but_not_changed(client):
+    stored = managed()
+    page = client.get(f"{TASKS}{stored.pk}/change/").content.decode()
+    assert "take_over" in page
+    assert 'name="command"' not in page
+    client.post(f"{TASKS}{stored.pk}/change/", form(stored, command="false", status="paused"))
+    stored.refresh_from_db()
+    assert (stored.command, stored.status, stored.managed_by) == ("true", "paused", "tasks")
+    client.post(f"{TASKS}{stored.pk}/delete/", {"post": "yes"})
+    client.post(TASKS, {"action": "delete_selected", "_selected_action": [str(stored.pk)], "post": "yes"})
+    stored.refresh_from_db()
+    assert stored.deleted_at is None
+
+
+def test_a_managed_task_is_taken_over(client):
+    stored = managed()
+    assert "Taken over from “tasks”" in said(client.post(f"{TASKS}{stored.pk}/take_over/", CONFIRMED))
+    assert 'name="command"' in client.get(f"{TASKS}{stored.pk}/change/").content.decode()
+    assert "take_over" not in client.get(f"{TASKS}{stored.pk}/change/").content.decode()

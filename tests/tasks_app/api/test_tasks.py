@@ -47,7 +47,7 @@ FULL = {
     "worker_labels": {"zone": "eu"},
     "strategy": "round_robin",
 }
-SERVER_SETS = {"id", "next_fire_at", "created_at", "updated_at"}
+SERVER_SETS = {"id", "managed_by", "next_fire_at", "created_at", "updated_at"}
 
 
 def test_every_field_comes_back_as_it_was_sent(api):

@@ -1,0 +1,24 @@
+"""What a file may say of a task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Field
+
+from tasks_app.models import SPEC_FIELDS, Task
+
+NAMES = (
+    *("description", "executor", "command", "config"),
+    *SPEC_FIELDS,
+    *("schedules", "after_outage", "after_resume", "catch_up_seconds", "catch_up_runs"),
+    *("priority", "timeout_seconds", "max_attempts", "retry_delay_seconds", "retry_max_delay_seconds"),
+    *("delivery", "circuit", "circuit_failures", "circuit_seconds", "worker_labels", "strategy"),
+)
+"""Beside `name` and `namespace`. Whether a task is paused is said by those who operate it, not by the file."""
+FIELDS: dict[str, Field[Any, Any]] = {each.name: each for each in Task._meta.concrete_fields if each.name in NAMES}
+
+
+def default(name: str) -> Any:
+    """What a task has that says nothing of that field."""
+    return FIELDS[name].get_default()

@@ -1,0 +1,107 @@
+"""A file of tasks, read and checked: the mistakes of all its tasks are said, each with its place."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+from django.core.exceptions import ValidationError
+from django.db.models import DateTimeField
+
+from access_app.models import Namespace
+from tasks_app.manifest.fields import FIELDS, NAMES
+from tasks_app.models import Task
+
+TOP = ("namespace", "tasks")
+
+
+class ManifestError(Exception):
+    """The file cannot be used; `problems` says why, one line for each mistake."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class _Loader(yaml.CSafeLoader):
+    """Refuses keys that come twice, of which YAML would silently take the last."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        for key, times in keys.items():
+            if times > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"“{key}” comes {times} times", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def read(text: str) -> list[Task]:
+    """The tasks of a file, not stored; raises `ManifestError`."""
+    entries = _entries(_document(text))
+    namespaces = {namespace.name: namespace for namespace in Namespace.objects.all()}
+    problems: list[str] = []
+    tasks: list[Task] = []
+    for place, entry in entries:
+        found = Task()
+        mistakes = list(_fill(found, entry, namespaces))
+        problems += [f"{place}: {mistake}" for mistake in mistakes]
+        tasks.append(found)
+    twice = [key for key, times in Counter((task.namespace_id, task.name) for task in tasks).items() if times > 1]
+    problems += [f"{name}: This name comes more than once in its namespace." for _, name in twice if name]
+    if problems:
+        raise ManifestError(problems)
+    return tasks
+
+
+def _document(text: str) -> dict[str, Any]:
+    try:
+        document = yaml.load(text, _Loader)  # noqa: S506 - a subclass of the safe loader
+    except yaml.YAMLError as error:
+        raise ManifestError([f"This is no YAML that can be read: {' '.join(str(error).split())}"]) from None
+    if not isinstance(document, dict) or not isinstance(document.get("tasks"), list):
+        raise ManifestError(["The file must be a mapping with “tasks”, a list of tasks, and perhaps “namespace”."])
+    unknown = [str(key) for key in document if key not in TOP]
+    if unknown:
+        raise ManifestError([f"{name}: There is no such key; there are {' and '.join(TOP)}." for name in unknown])
+    return document
+
+
+def _entries(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Each task with what tells the reader where it is."""
+    common = {"namespace": document["namespace"]} if document.get("namespace") is not None else {"namespace": "default"}
+    found = []
+    for number, entry in enumerate(document["tasks"], start=1):
+        if not isinstance(entry, dict):
+            raise ManifestError([f"task {number}: This must be a mapping."])
+        found.append((str(entry.get("name") or f"task {number}"), common | entry))
+    return found
+
+
+def _fill(task: Task, entry: dict[str, Any], namespaces: dict[str, Namespace]) -> Iterator[str]:
+    """Give `task` what `entry` says; yield what is wrong with it."""
+    namespace = namespaces.get(entry["namespace"]) if isinstance(entry["namespace"], str) else None
+    if namespace is None:
+        yield f"namespace: There is no namespace “{entry['namespace']}”. Create it first."
+        return
+    task.namespace = namespace
+    unknown = [str(name) for name in entry if name not in (*NAMES, "name", "namespace")]
+    if unknown:
+        yield from (
+            f"{name}: There is no such field. Known fields: name, namespace, {', '.join(NAMES)}." for name in unknown
+        )
+        return
+    for name, value in entry.items():
+        if name != "namespace":
+            setattr(task, name, _plain(name, value))
+    try:
+        task.clean_fields(exclude={"namespace"})
+        task.clean()
+    except ValidationError as error:
+        yield from (f"{name}: {message}" for name, messages in error.message_dict.items() for message in messages)
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Times of YAML have no offset where they are in UTC."""
+    if isinstance(value, datetime) and isinstance(FIELDS.get(name), DateTimeField) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return value
