@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import shutil
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from pathlib import Path
 from services.base import Server, ServerError, write_private
 from services.certificates import make
 from services.install import install
-from services.known import FILE, SERVERS
+from services.known import BROWSER, FILE, SERVERS
 
 
 class Fleet:
@@ -39,7 +40,9 @@ class Fleet:
     def start(self) -> dict[str, str]:
         """Install and start all; returns kind → error of those that are installed but did not start."""
         wanted = {server.package: kind for kind, server in self.servers.items() if not server.program()}
-        refused = {wanted[package]: why for package, why in self._install(list(wanted)).items()}
+        browser = [package for package, program in BROWSER.items() if not shutil.which(program)]
+        failed = self._install([*wanted, *browser])
+        refused = {kind: failed[package] for package, kind in wanted.items() if package in failed}
         missing = {
             kind: f"{why}: {refused[kind]}" if kind in refused else why
             for kind, server in self.servers.items()

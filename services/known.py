@@ -13,6 +13,8 @@ from services.redis import Redis
 
 SERVERS: dict[str, type[Server]] = {each.kind: each for each in (PostgreSQL, RabbitMQ, Redis)}
 FILE = "services.json"
+BROWSER = {"chromium": "chromium", "chromium-driver": "chromedriver"}
+"""Package → program: what tests of pages need beside servers. It is installed with them, and is no server."""
 
 
 @dataclass(frozen=True)
