@@ -37,7 +37,12 @@ class _Loader(yaml.CSafeLoader):
 
 def read(text: str) -> list[Task]:
     """The tasks of a file, not stored; raises `ManifestError`."""
-    entries = _entries(_document(text))
+    return tasks_of(_document(text))
+
+
+def tasks_of(document: dict[str, Any]) -> list[Task]:
+    """The same of what such a file has in it."""
+    entries = _entries(document)
     namespaces = {namespace.name: namespace for namespace in Namespace.objects.all()}
     problems: list[str] = []
     tasks: list[Task] = []
