@@ -17,7 +17,8 @@ from tasks_app.admin.preview import living, preview, refusal
 from tasks_app.admin.task_actions import TaskActions
 from tasks_app.admin.task_form import IndentedJSONField, TaskForm
 from tasks_app.clock import database_now
-from tasks_app.models import SPEC_FIELDS, Task, TaskRun
+from tasks_app.models import Task, TaskRun
+from tasks_app.schedule import SPEC_FIELDS
 
 
 @admin.register(Task)

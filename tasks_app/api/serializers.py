@@ -12,8 +12,8 @@ from rest_framework import serializers
 
 from access_app.models import Namespace
 from tasks_app.api.fields import ChoiceField, JSONObjectField, NumberField, TextField
-from tasks_app.models import SPEC_FIELDS, Circuit, RunAttempt, RunLog, Task, TaskRun
-from tasks_app.schedule import DIALECTS, GAPS, LANGUAGES, MAX_LENGTH, MOST_NTH, MOST_SPREAD, OVERLAPS
+from tasks_app.models import Circuit, RunAttempt, RunLog, Task, TaskRun
+from tasks_app.schedule import DIALECTS, GAPS, LANGUAGES, MAX_LENGTH, MOST_NTH, MOST_SPREAD, OVERLAPS, SPEC_FIELDS
 from tasks_app.validators import PARAMS_BYTES, validate_params
 from workers_app.models import WorkerInfo
 

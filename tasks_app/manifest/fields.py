@@ -6,7 +6,8 @@ from typing import Any
 
 from django.db.models import Field
 
-from tasks_app.models import SPEC_FIELDS, Task
+from tasks_app.models import Task
+from tasks_app.schedule import SPEC_FIELDS
 
 NAMES = (
     *("description", "executor", "command", "config"),

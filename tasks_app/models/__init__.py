@@ -3,13 +3,12 @@
 from tasks_app.models.circuit import Circuit, set_aside_until
 from tasks_app.models.missed import FormerPlan, MissedSpan
 from tasks_app.models.run import ACTIVE, FINAL, RunAttempt, RunLog, TaskRun, run_of
-from tasks_app.models.task import MOST_SCHEDULES, SPEC_FIELDS, Task, default_namespace
+from tasks_app.models.task import MOST_SCHEDULES, Task, default_namespace
 
 __all__ = [
     "ACTIVE",
     "FINAL",
     "MOST_SCHEDULES",
-    "SPEC_FIELDS",
     "Circuit",
     "FormerPlan",
     "MissedSpan",

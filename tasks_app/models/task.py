@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from datetime import datetime
 from typing import Any
@@ -22,6 +21,7 @@ from tasks_app.schedule import (
     MOST_NTH,
     MOST_SPREAD,
     OVERLAPS,
+    SPEC_FIELDS,
     Schedule,
     ScheduleError,
     Spec,
@@ -39,8 +39,6 @@ MOST_SCHEDULES = 20
 """Of one task, beside its first."""
 MOST_CATCH_UP = 1000
 """Missed times that one task makes up for in one go."""
-SPEC_FIELDS = tuple(field.name for field in dataclasses.fields(Spec))
-"""Of a task's first schedule."""
 
 
 def default_namespace() -> int:

@@ -14,7 +14,7 @@ _TYPES: dict[str, tuple[type, str]] = {
     "starts_at": (datetime, "an ISO 8601 time, such as 2026-01-01T00:00:00Z"),
     "ends_at": (datetime, "an ISO 8601 time, such as 2026-01-01T00:00:00Z"),
 }
-NAMES = tuple(field.name for field in fields(Spec))
+SPEC_FIELDS = tuple(field.name for field in fields(Spec))
 
 
 def spec_of(values: Mapping[str, Any], timezone: str) -> Spec:
@@ -22,9 +22,9 @@ def spec_of(values: Mapping[str, Any], timezone: str) -> Spec:
 
     Raises `ScheduleError` for what no schedule has, and for values of another type.
     """
-    unknown = [name for name in values if name not in NAMES]
+    unknown = [name for name in values if name not in SPEC_FIELDS]
     if unknown:
-        raise ScheduleError(str(unknown[0]), f"There is no such field. Known fields: {', '.join(NAMES)}.")
+        raise ScheduleError(str(unknown[0]), f"There is no such field. Known fields: {', '.join(SPEC_FIELDS)}.")
     read = {name: _value(name, value) for name, value in values.items()}
     return Spec(**{"timezone": timezone} | read)
 
@@ -32,7 +32,7 @@ def spec_of(values: Mapping[str, Any], timezone: str) -> Spec:
 def written(spec: Spec) -> dict[str, Any]:
     """`spec` as plain data, without what it leaves at its default; `spec_of` reads it."""
     plain = Spec()
-    said = {name: getattr(spec, name) for name in NAMES if getattr(spec, name) != getattr(plain, name)}
+    said = {name: getattr(spec, name) for name in SPEC_FIELDS if getattr(spec, name) != getattr(plain, name)}
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in said.items()}
 
 
