@@ -55,7 +55,8 @@ def _settled(task: Task, plan: Schedule, now: datetime, forget: bool) -> Due:
     how = Task.CatchUp.NONE if forget else task.after_resume if paused else task.after_outage
     wanted = _wanted(how, task, found.run)
     late = newest(plan, first, fresh, wanted + ROWS)
-    kept = [time for time in late[len(late) - wanted :] if not task.catch_up_seconds or _is_young(task, time, now)]
+    newer = late[-wanted:] if wanted else []
+    kept = [time for time in newer if not task.catch_up_seconds or _is_young(task, time, now)]
     found.skip = late[: len(late) - len(kept)][-ROWS:]
     found.run = kept + found.run
     oldest = min([*found.skip[:1], *found.run[:1]], default=fresh)
