@@ -30,9 +30,11 @@ from tasks_app.schedule.fields import DIALECTS
 from tasks_app.schedule.given import SPEC_FIELDS, spec_of, written
 from tasks_app.schedule.kinds import Fire, Schedule
 from tasks_app.schedule.lately import newest
+from tasks_app.schedule.moved import Shift
 from tasks_app.schedule.reading import MAX_LENGTH, MOST_NTH, MOST_SPREAD, Spec, further, has_own_place, parse, read
 from tasks_app.schedule.walls import GAPS, HORIZON, OVERLAPS
 from tasks_app.schedule.words import LANGUAGES, Language, words
+from tasks_app.schedule.zone import stretch_at, zone
 
 __all__ = [
     "DIALECTS",
@@ -48,6 +50,7 @@ __all__ = [
     "Language",
     "Schedule",
     "ScheduleError",
+    "Shift",
     "Spec",
     "further",
     "has_own_place",
@@ -55,6 +58,8 @@ __all__ = [
     "parse",
     "read",
     "spec_of",
+    "stretch_at",
     "words",
     "written",
+    "zone",
 ]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from tasks_app.schedule.moved import MovedTimes
 from tasks_app.schedule.walls import Clocks, Times, first_instant
 from tasks_app.schedule.zone import offset, stretch_at
 
@@ -15,8 +16,8 @@ _SECOND = timedelta(seconds=1)
 _EARLIEST = datetime(1900, 1, 1)
 LATEST = datetime(9900, 1, 1)
 
-Mark = Literal["", "gap", "overlap"]
-"""gap: moved here because its local time does not exist. overlap: the local time comes twice."""
+Mark = Literal["", "gap", "overlap", "moved"]
+"""gap: moved here because its local time does not exist. overlap: the local time comes twice. moved: from a closed day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +114,12 @@ class After(Schedule):
 class Local(Schedule):
     """Local times, mapped to instants by the zone's rules."""
 
-    def __init__(self, times: Times, clocks: Clocks, zone: ZoneInfo) -> None:
+    def __init__(self, times: Times, clocks: Clocks, zone: ZoneInfo, elapsed: bool = False) -> None:
+        """`elapsed`: they follow elapsed time and are no fixed times of day."""
         super().__init__(zone)
         self.times = times
         self.clocks = clocks
+        self.elapsed = elapsed
 
     def first(self, at: datetime) -> datetime | None:
         return first_instant(self.times, self.zone, self.clocks, at)
@@ -124,6 +127,16 @@ class Local(Schedule):
     def mark(self, at: datetime) -> Mark:
         wall = at + offset(self.zone, at)
         return super().mark(at) if self.times.first_from(wall) == wall else "gap"
+
+
+class Moved(Local):
+    """Local times of which those on closed days have been moved."""
+
+    times: MovedTimes
+
+    def mark(self, at: datetime) -> Mark:
+        wall = at + offset(self.zone, at)
+        return super().mark(at) or ("moved" if self.times.is_moved(wall) else "")
 
 
 class Single:

@@ -13,6 +13,7 @@ PHRASES: dict[str, dict[str, Any]] = {
         "from": ", from {at}",
         "until": ", before {at}",
         "nth": ", only one time in {n}, counted from {at}",
+        "moved": {"previous": ", on closed days the open day before", "next": ", on closed days the next open day"},
         "and": "; and ",
         "names": {
             "second": "second",
@@ -49,6 +50,7 @@ PHRASES: dict[str, dict[str, Any]] = {
         "from": "，从 {at} 开始",
         "until": "，到 {at} 之前",
         "nth": "，每 {n} 次只执行一次，从 {at} 起计",
+        "moved": {"previous": "，遇休息日提前到上一个开放日", "next": "，遇休息日顺延到下一个开放日"},
         "and": "；以及",
         "names": {
             "second": "秒",

@@ -13,7 +13,20 @@ from tasks_app.schedule import fields, rule_text
 from tasks_app.schedule.cron import CronTimes
 from tasks_app.schedule.errors import ScheduleError, refused
 from tasks_app.schedule.fields import DIALECTS, Dialect
-from tasks_app.schedule.kinds import LATEST, After, Between, Every, Local, Once, Schedule, Single, Spread, Together
+from tasks_app.schedule.kinds import (
+    LATEST,
+    After,
+    Between,
+    Every,
+    Local,
+    Moved,
+    Once,
+    Schedule,
+    Single,
+    Spread,
+    Together,
+)
+from tasks_app.schedule.moved import MovedTimes, Shift
 from tasks_app.schedule.nth import EveryNth
 from tasks_app.schedule.rule import RuleTimes
 from tasks_app.schedule.walls import ELAPSED, FIXED, GAPS, OVERLAPS, Clocks, Gap, Overlap
@@ -48,12 +61,12 @@ class Spec:
     spread_seconds: int = 0
 
 
-def read(specs: tuple[Spec, ...], key: str) -> Schedule:
+def read(specs: tuple[Spec, ...], key: str, shift: Shift | None = None) -> Schedule:
     """All of `specs` together; `key` (of the task) decides what `H` and a spread are.
 
-    Raises `ScheduleError`; its field is that of the first spec, or `schedules` with the number of the one meant.
+    With `shift` what is due on a closed day is moved, which can only be done with fixed times of day. Raises `ScheduleError`; its field is that of the first spec, or `schedules` with the number of the one meant.
     """
-    members = [_member(number, spec, key) for number, spec in enumerate(specs)]
+    members = [_member(number, spec, key, shift) for number, spec in enumerate(specs)]
     used = [member for member, spec in zip(members, specs, strict=True) if spec.schedule.strip()]
     if len(used) > 1 and any(isinstance(member, After) for member in used):
         raise refused("@after goes from the end of one run to the next, so it cannot be one of several schedules.")
@@ -65,9 +78,9 @@ def parse(text: str, timezone: str) -> Schedule:
     return read((Spec(text, timezone),), key="")
 
 
-def _member(number: int, spec: Spec, key: str) -> Schedule:
+def _member(number: int, spec: Spec, key: str, shift: Shift | None) -> Schedule:
     try:
-        return _read(spec, key if has_own_place(spec) else "")
+        return _read(spec, key if has_own_place(spec) else "", shift)
     except ScheduleError as error:
         raise (further(number, error) if number else error) from None
 
@@ -83,7 +96,7 @@ def further(number: int, error: ScheduleError) -> ScheduleError:
 
 
 @lru_cache(maxsize=4096)
-def _read(spec: Spec, key: str) -> Schedule:
+def _read(spec: Spec, key: str, shift: Shift | None) -> Schedule:
     where = zone(spec.timezone)
     _check_text(spec.schedule)
     _check_options(spec)
@@ -94,7 +107,15 @@ def _read(spec: Spec, key: str) -> Schedule:
     kind = "rule" if rule_text.is_rule(text) else word if word in _KINDS else "cron"
     _check_fitting(spec, kind)
     plan = _KINDS[kind](spec, text if kind in ("rule", "cron") else text[len(word) :].strip(), where, key)
+    plan = _shifted(plan, shift) if shift else plan
     return _bounded(_spread(plan, spec, key), spec)
+
+
+def _shifted(plan: Schedule, shift: Shift) -> Schedule:
+    if not isinstance(plan, Local) or plan.elapsed:
+        fixed = "of a cron whose minute and hour do not start with *, or of an RRULE"
+        raise ScheduleError("on_closed", f"Only fixed times of day can be moved, {fixed}. For others choose skip.")
+    return Moved(MovedTimes(plan.times, shift), plan.clocks, plan.zone)
 
 
 def _spread(plan: Schedule, spec: Spec, key: str) -> Schedule:
@@ -132,11 +153,11 @@ def _cron(spec: Spec, text: str, where: ZoneInfo, key: str) -> Schedule:
     if Local(times, _clocks(spec, natural), where).first(reference) is None:
         raise _never(text)
     if spec.every_nth == 1:
-        return Local(times, _clocks(spec, natural), where)
+        return Local(times, _clocks(spec, natural), where, read.elapsed)
     if spec.starts_at is None:
         raise ScheduleError("starts_at", "Every n-th is counted from a start: say which.")
     anchor = _ceiling(spec.starts_at) + offset(where, _ceiling(spec.starts_at))
-    return Local(EveryNth(times, spec.every_nth, anchor), _clocks(spec, natural), where)
+    return Local(EveryNth(times, spec.every_nth, anchor), _clocks(spec, natural), where, read.elapsed)
 
 
 def _rule(spec: Spec, text: str, where: ZoneInfo, key: str) -> Schedule:

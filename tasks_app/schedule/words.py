@@ -11,6 +11,7 @@ from cronsim import CronSim, CronSimError
 from tasks_app.schedule.cron import CronTimes
 from tasks_app.schedule.fields import Fields
 from tasks_app.schedule.kinds import After, Between, Every, Local, Once, Schedule, Spread, Together
+from tasks_app.schedule.moved import MovedTimes
 from tasks_app.schedule.nth import EveryNth
 from tasks_app.schedule.phrases import CHINESE_NAMES, PHRASES
 from tasks_app.schedule.rule import Rule, RuleTimes
@@ -78,6 +79,11 @@ def _(plan: Together, phrases: dict[str, Any], language: Language) -> str:
 @singledispatch
 def _times(times: Times, phrases: dict[str, Any], language: Language) -> str:
     raise TypeError(f"There are no words for {type(times).__name__}.")
+
+
+@_times.register
+def _(times: MovedTimes, phrases: dict[str, Any], language: Language) -> str:
+    return _times(times.times, phrases, language) + str(phrases["moved"][times.shift.to])
 
 
 @_times.register
