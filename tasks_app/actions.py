@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from tasks_app import circuit, firing, limits, outbox, transitions
-from tasks_app.models import ACTIVE, FINAL, Circuit, FormerPlan, Task, TaskRun, run_of
+from tasks_app.models import ACTIVE, FINAL, Calendar, Circuit, FormerPlan, Task, TaskRun, run_of
 from tasks_app.schedule import written
 from workers_app.messaging.protocol import AttemptKey, Cancel
 
@@ -109,6 +109,7 @@ def _remember(task: Task, now: datetime) -> None:
         task=task,
         schedules=[written(spec) for spec in task.specs()],
         key=task.key,
+        shift=task.shift,
         since=task.planned_at or task.created_at,
         until=now,
     )
@@ -202,6 +203,41 @@ def retry(run: TaskRun, now: datetime, user: Any = None) -> TaskRun:
     transitions.create([again])
     outbox.hint(now)
     return again
+
+
+def save_calendar(calendar: Calendar, now: datetime) -> None:
+    """Store a new or edited, validated calendar. Tasks that it moves are planned anew."""
+    with transaction.atomic():
+        before = Calendar.objects.select_for_update().filter(pk=calendar.pk).first() if calendar.pk else None
+        calendar.updated_at = now
+        calendar.save()
+        if before and before.rules != calendar.rules:
+            moving = Task.objects.filter(calendar=before, deleted_at=None).exclude(on_closed=Task.OnClosed.SKIP)
+            for task in moving.order_by("pk").select_for_update():
+                _replan(task, before, calendar, now)
+    outbox.hint(now)
+
+
+def _replan(task: Task, before: Calendar, after: Calendar, now: datetime) -> None:
+    """Plan `task`, which is locked, by a calendar that was edited."""
+    task.calendar = before
+    _settle(task, now, forget=True)
+    _remember(task, now)
+    task.calendar = after
+    task.plan_next(now)
+    task.planned_at = now
+    task.save(update_fields=["next_fire_at", "waits", "planned_at", "updated_at"])
+
+
+def delete_calendar(calendar: Calendar) -> None:
+    """Take a calendar away; raises `NotPossible` while tasks use it."""
+    with transaction.atomic():
+        Calendar.objects.select_for_update().get(pk=calendar.pk)
+        Task.objects.filter(calendar=calendar).exclude(deleted_at=None).update(calendar=None)
+        names = list(Task.objects.filter(calendar=calendar).order_by("name").values_list("name", flat=True)[:5])
+        if names:
+            raise NotPossible(f"Tasks use the calendar: {', '.join(names)}. Take it out of them first.")
+        calendar.delete()
 
 
 def reset_circuit(row: Circuit, now: datetime) -> None:

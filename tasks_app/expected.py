@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
+from tasks_app.calendars import shift_of
 from tasks_app.models import FormerPlan, MissedSpan, Task, TaskRun
 from tasks_app.schedule import Schedule, read, spec_of
 
@@ -60,7 +61,7 @@ def _expected(task: Task, since: datetime, until: datetime) -> Iterator[datetime
 
 
 def _read(plan: FormerPlan) -> Schedule:
-    return read(tuple(spec_of(values, "UTC") for values in plan.schedules), plan.key)
+    return read(tuple(spec_of(values, "UTC") for values in plan.schedules), plan.key, shift_of(plan.shift))
 
 
 def _times(plan: Schedule, after: datetime, until: datetime) -> Iterator[datetime]:

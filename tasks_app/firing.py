@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from tasks_app import transitions
-from tasks_app.due import due, runs, span
+from tasks_app.closing import closures, general
+from tasks_app.due import due, runs, spans
 from tasks_app.models import Task, TaskRun
 from tasks_app.sql import insert, update
 
@@ -18,13 +19,14 @@ def fire(tasks: Iterable[Task], now: datetime, *, forget: bool = False) -> list[
     Once `MOST` runs are made, the tasks that are left stay as they are. `forget`: nothing of it runs.
     """
     settled, made = [], []
+    calendars = general()
     for task in tasks:
-        what = due(task, now, forget=forget)
+        what = due(task, now, closures(task, calendars), forget=forget)
         settled.append(what)
         made += runs(what, now)
         if len(made) >= MOST:
             break
     transitions.create(made)
-    insert([shared for what in settled if (shared := span(what, now))])
+    insert([shared for what in settled for shared in spans(what, now)])
     update(Task, ["id"], [{"id": what.task.pk, "next_fire_at": what.next} for what in settled])
     return made

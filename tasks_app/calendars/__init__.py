@@ -21,6 +21,7 @@ their place are open.
 from tasks_app.calendars.calendar import Calendar, read
 from tasks_app.calendars.closures import Closures, Open
 from tasks_app.calendars.errors import CalendarError
+from tasks_app.calendars.moving import shift_of
 from tasks_app.calendars.rules import KINDS, Rules
 
-__all__ = ["KINDS", "Calendar", "CalendarError", "Closures", "Open", "Rules", "read"]
+__all__ = ["KINDS", "Calendar", "CalendarError", "Closures", "Open", "Rules", "read", "shift_of"]

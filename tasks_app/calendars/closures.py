@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tasks_app.calendars.calendar import FARTHEST, Calendar
-from tasks_app.schedule import Schedule, stretch_at
+from tasks_app.schedule import Mark, Schedule, stretch_at
 
 _DAY = timedelta(days=1)
 
@@ -16,16 +16,18 @@ _DAY = timedelta(days=1)
 class Closures:
     """What several calendars together close. Instants are aware."""
 
-    calendars: tuple[Calendar, ...] = ()
+    calendars: tuple[tuple[str, Calendar], ...] = ()
+    """Each with its name."""
 
-    def why(self, at: datetime, zone: ZoneInfo) -> str | None:
-        """Why the instant `at` is closed for what goes by the local time of `zone`; None if it is open."""
+    def why(self, at: datetime, zone: ZoneInfo) -> str:
+        """Why the instant `at` is closed for what goes by the local time of `zone`; empty if it is open."""
         plain = at.astimezone(UTC).replace(tzinfo=None)
-        return next((why for calendar in self.calendars if (why := _why(calendar, plain, zone))), None)
+        found = ((name, _why(calendar, plain, zone)) for name, calendar in self.calendars)
+        return next((f"{name}: {why}" for name, why in found if why), "")
 
     def over(self, plan: Schedule) -> Schedule:
         """The instants of `plan` that are open."""
-        return Open(plan, self.calendars) if self.calendars else plan
+        return Open(plan, tuple(calendar for _, calendar in self.calendars)) if self.calendars else plan
 
 
 class Open(Schedule):
@@ -47,7 +49,7 @@ class Open(Schedule):
             found = reopened and self.base.first(reopened)
         return found
 
-    def mark(self, at: datetime) -> str:
+    def mark(self, at: datetime) -> Mark:
         return self.base.mark(at)
 
 

@@ -102,7 +102,7 @@ def _line(row: str) -> tuple[Days | Part | Span, str]:
     if match and shape == "moments":
         if hours:
             raise ValueError("Moments have hours of their own: leave out what follows.")
-        return _moments(*match.groups(), name=rest or row), ""
+        return _moments(match[1], match[2], rest or row), ""
     name = rest or (row[: match.end()] if match and not hours else row)
     days = _DAYS[shape](*match.groups(), name=name) if match else _always(name)
     if hours:

@@ -29,7 +29,7 @@ def workday(code: str, day: date) -> str | None:
 
 @lru_cache(maxsize=64)
 def _of(code: str) -> HolidayBase:
-    import holidays
+    import holidays  # noqa: PLC0415 - see above
 
     country, _, wanted = code.upper().partition("-")
     known = holidays.list_supported_countries().get(country)

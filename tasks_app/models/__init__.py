@@ -1,5 +1,6 @@
 """What should run (Task), what is meant to run once (TaskRun), and what became of each try."""
 
+from tasks_app.models.calendar import Calendar
 from tasks_app.models.circuit import Circuit, set_aside_until
 from tasks_app.models.missed import FormerPlan, MissedSpan
 from tasks_app.models.run import ACTIVE, FINAL, RunAttempt, RunLog, TaskRun, run_of
@@ -9,6 +10,7 @@ __all__ = [
     "ACTIVE",
     "FINAL",
     "MOST_SCHEDULES",
+    "Calendar",
     "Circuit",
     "FormerPlan",
     "MissedSpan",

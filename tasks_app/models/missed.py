@@ -32,6 +32,7 @@ class FormerPlan(models.Model):
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="former_plans", db_index=False)
     schedules = models.JSONField(help_text="Each as one of a task's further schedules.")
     key = models.TextField(help_text="Which decided on the task's own place among others.")
+    shift = models.JSONField(null=True, help_text="The rules of the calendar by which it was moved, and where to.")
     since = models.DateTimeField()
     until = models.DateTimeField()
 

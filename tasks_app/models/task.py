@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,8 @@ from django.db.models.functions import Now
 
 import executors
 from access_app.models import Namespace
-from tasks_app import circuit
+from tasks_app import calendars, circuit
+from tasks_app.models.calendar import Calendar
 from tasks_app.schedule import (
     DIALECTS,
     GAPS,
@@ -61,6 +63,11 @@ class Task(models.Model):
         LAST = "last"
         ALL = "all"
 
+    class OnClosed(models.TextChoices):
+        SKIP = "skip"
+        PREVIOUS = "previous"
+        NEXT = "next"
+
     class Delivery(models.TextChoices):
         AT_LEAST_ONCE = "at_least_once"
         AT_MOST_ONCE = "at_most_once"
@@ -80,7 +87,8 @@ class Task(models.Model):
         max_length=200,
         blank=True,
         default="",
-        help_text="Cron with 5 fields or 6 (seconds first), “@every 10s”, “@at 2030-01-01T09:00”; empty: by hand.",
+        help_text="Cron with 5 fields or 6 (seconds first), “@every 10s”, “@after 10m” (after the end of a run), "
+        "“@at 2030-01-01T09:00”, “RRULE:FREQ=WEEKLY;BYDAY=MO”; empty: by hand.",
     )
     timezone = models.CharField(max_length=64, default="UTC", help_text="IANA time zone, such as Europe/Berlin.")
     dialect = models.CharField(
@@ -156,6 +164,23 @@ class Task(models.Model):
         db_default=100,
         validators=[MinValueValidator(1), MaxValueValidator(MOST_CATCH_UP)],
         help_text="Of “all” so many at most, the newest.",
+    )
+    calendar = models.ForeignKey(
+        Calendar,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="tasks",
+        db_index=False,
+        help_text="On its closed days and hours the task does not fire.",
+    )
+    on_closed = models.CharField(
+        max_length=8,
+        choices=OnClosed,
+        default=OnClosed.SKIP,
+        db_default=OnClosed.SKIP,
+        help_text="What is due on a day that is closed: skip it, or move it to the open day before (previous) or after "
+        "(next), at the same time of day.",
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
     priority = models.SmallIntegerField(
@@ -252,6 +277,9 @@ class Task(models.Model):
                 name="task_catch_up_known",
             ),
             models.CheckConstraint(
+                condition=Q(on_closed__in=["skip", "previous", "next"]), name="task_on_closed_known"
+            ),
+            models.CheckConstraint(
                 condition=Q(delivery__in=["at_least_once", "at_most_once"]), name="task_delivery_known"
             ),
             models.CheckConstraint(condition=Q(circuit__in=["off", "hold", "skip"]), name="task_circuit_known"),
@@ -273,6 +301,7 @@ class Task(models.Model):
                 name="task_due",
                 condition=Q(status="active", deleted_at=None, next_fire_at__isnull=False),
             ),
+            models.Index(fields=["calendar"], name="task_by_calendar", condition=Q(calendar__isnull=False)),
             models.Index(fields=["managed_by"], name="task_managed", condition=~Q(managed_by="")),
             models.Index(
                 fields=["id"],
@@ -297,6 +326,10 @@ class Task(models.Model):
             self.plan()
         except ScheduleError as error:
             problems[error.field] = error.message
+        if self.calendar and self.calendar.namespace_id not in (None, self.namespace_id):
+            problems["calendar"] = f"Only tasks of the namespace “{self.calendar.namespace}” can use this calendar."
+        if self.calendar is None and self.on_closed != self.OnClosed.SKIP:
+            problems["on_closed"] = "Say by which calendar, or choose skip."
         if problems:
             raise ValidationError(problems)
 
@@ -324,13 +357,20 @@ class Task(models.Model):
 
     def plan(self) -> Schedule:
         """When it fires; raises `ScheduleError`."""
-        return read(self.specs(), self.key)
+        return read(self.specs(), self.key, calendars.shift_of(self.shift))
+
+    @property
+    def shift(self) -> dict[str, str] | None:
+        """Where what is due on closed days is moved, and the rules that close them, as plain data."""
+        if self.calendar is None or self.on_closed == self.OnClosed.SKIP:
+            return None
+        return asdict(self.calendar.rules) | {"to": self.on_closed}
 
     @property
     def planned_by(self) -> tuple[object, ...]:
         """All that decides when it fires."""
         specs = self.specs()
-        return (specs, self.key if any(map(has_own_place, specs)) else "")
+        return (specs, self.key if any(map(has_own_place, specs)) else "", self.shift)
 
     def plan_next(self, now: datetime) -> None:
         """Set when it fires next, counted from `now`; where that depends on the end of a run, others find out."""

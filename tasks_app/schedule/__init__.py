@@ -28,7 +28,7 @@ When clocks change, Debian's cron sets the rule (its manual, cron(8)), unless `d
 from tasks_app.schedule.errors import ScheduleError
 from tasks_app.schedule.fields import DIALECTS
 from tasks_app.schedule.given import SPEC_FIELDS, spec_of, written
-from tasks_app.schedule.kinds import Fire, Schedule
+from tasks_app.schedule.kinds import Fire, Mark, Schedule
 from tasks_app.schedule.lately import newest
 from tasks_app.schedule.moved import Shift
 from tasks_app.schedule.reading import MAX_LENGTH, MOST_NTH, MOST_SPREAD, Spec, further, has_own_place, parse, read
@@ -48,6 +48,7 @@ __all__ = [
     "SPEC_FIELDS",
     "Fire",
     "Language",
+    "Mark",
     "Schedule",
     "ScheduleError",
     "Shift",

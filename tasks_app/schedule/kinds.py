@@ -17,7 +17,8 @@ _EARLIEST = datetime(1900, 1, 1)
 LATEST = datetime(9900, 1, 1)
 
 Mark = Literal["", "gap", "overlap", "moved"]
-"""gap: moved here because its local time does not exist. overlap: the local time comes twice. moved: from a closed day."""
+"""gap: moved here because its local time does not exist. overlap: the local time comes twice. moved: here from a closed
+day."""
 
 
 @dataclass(frozen=True, slots=True)

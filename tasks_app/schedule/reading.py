@@ -64,7 +64,8 @@ class Spec:
 def read(specs: tuple[Spec, ...], key: str, shift: Shift | None = None) -> Schedule:
     """All of `specs` together; `key` (of the task) decides what `H` and a spread are.
 
-    With `shift` what is due on a closed day is moved, which can only be done with fixed times of day. Raises `ScheduleError`; its field is that of the first spec, or `schedules` with the number of the one meant.
+    With `shift` what is due on a closed day is moved, which can only be done with fixed times of day. Raises
+    `ScheduleError`; its field is that of the first spec, or `schedules` with the number of the one meant.
     """
     members = [_member(number, spec, key, shift) for number, spec in enumerate(specs)]
     used = [member for member, spec in zip(members, specs, strict=True) if spec.schedule.strip()]
