@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from tasks_app import circuit, firing, limits, outbox, transitions
+from tasks_app import calendars, circuit, firing, limits, outbox, schedule, transitions
 from tasks_app.models import ACTIVE, FINAL, Calendar, Circuit, FormerPlan, Task, TaskRun, run_of
-from tasks_app.schedule import written
+from tasks_app.schedule import ScheduleError, written
 from workers_app.messaging.protocol import AttemptKey, Cancel
 
 CATCH_UP = ("after_outage", "after_resume", "catch_up_seconds", "catch_up_runs")
@@ -216,6 +217,21 @@ def save_calendar(calendar: Calendar, now: datetime) -> None:
             for task in moving.order_by("pk").select_for_update():
                 _replan(task, before, calendar, now)
     outbox.hint(now)
+
+
+def import_ics(calendar: Calendar, ics: str, now: datetime, *, field: str = "closed", replace: bool = False) -> None:
+    """Take the events of an iCalendar file over into `field` of a calendar.
+
+    Raises `ValidationError`, naming `ics` or the field.
+    """
+    try:
+        zone = schedule.zone(calendar.timezone or "UTC")
+        found = calendars.ics.lines(ics, zone, now.astimezone(zone).date())
+    except ScheduleError as error:
+        raise ValidationError({error.field: error.message}) from None
+    setattr(calendar, field, calendars.ics.added("" if replace else getattr(calendar, field), found))
+    calendar.full_clean()
+    save_calendar(calendar, now)
 
 
 def _replan(task: Task, before: Calendar, after: Calendar, now: datetime) -> None:

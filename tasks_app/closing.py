@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Iterable
+from datetime import datetime
 
 from tasks_app.calendars import Calendar as Days
 from tasks_app.calendars import CalendarError, Closures
 from tasks_app.models import Calendar, Task
+from tasks_app.schedule import Fire
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +26,12 @@ def closures(task: Task, calendars: Iterable[Calendar]) -> Closures:
     holding = [*own, *(each for each in calendars if each.namespace_id in (None, task.namespace_id))]
     read = ((calendar.name, _read(calendar)) for calendar in holding)
     return Closures(tuple((name, days) for name, days in read if days))
+
+
+def fires(task: Task, after: datetime, count: int) -> list[tuple[Fire, str]]:
+    """The first `count` nominal times after `after`, each with why it is closed; raises `ScheduleError`."""
+    plan, closed = task.plan(), closures(task, general())
+    return [(fire, closed.why(fire.at, plan.zone)) for fire in plan.fires(after, count)]
 
 
 def _read(calendar: Calendar) -> Days | None:

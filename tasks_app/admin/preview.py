@@ -4,7 +4,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from tasks_app import schedule
+from tasks_app import closing, schedule
 from tasks_app.admin import show
 from tasks_app.clock import database_now
 from tasks_app.models import Task
@@ -17,10 +17,10 @@ def preview(task: Task) -> SafeString:
     """The fires of a task that is stored, or of one as a form has it."""
     try:
         plan = task.plan()
+        fires = closing.fires(task, database_now(), FIRES)
     except schedule.ScheduleError as error:
         return refusal({error.field: [error.message]})
-    fires = plan.fires(database_now(), FIRES)
-    rows = [(fire.local.strftime(LOCAL), show.moment(fire.at), fire.mark) for fire in fires]
+    rows = [(fire.local.strftime(LOCAL), show.moment(fire.at), fire.mark, closed) for fire, closed in fires]
     words = [schedule.words(plan, language) for language in schedule.LANGUAGES]
     context = {"words": words, "rows": rows, "paused": task.status == Task.Status.PAUSED, "waits": plan.waits}
     return render_to_string("tasks_app/admin/preview.html", context)

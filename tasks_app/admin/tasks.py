@@ -20,6 +20,8 @@ from tasks_app.clock import database_now
 from tasks_app.models import Task, TaskRun
 from tasks_app.schedule import SPEC_FIELDS
 
+PREVIEWED = (*SPEC_FIELDS, "schedules", "calendar", "on_closed")
+
 
 @admin.register(Task)
 class TaskAdmin(TaskActions):
@@ -29,8 +31,8 @@ class TaskAdmin(TaskActions):
     formfield_overrides = {JSONField: {"form_class": IndentedJSONField}}
     empty_hint = "A task says what should run, and when. Add the first one, or create it over the API."
     list_display = ["name", "namespace", "executor", "plan", "timezone", "colour", "next_fire", "last_run"]
-    list_filter = ["status", "executor", "namespace"]
-    list_select_related = ["namespace"]
+    list_filter = ["status", "executor", "namespace", ("calendar", admin.RelatedOnlyFieldListFilter)]
+    list_select_related = ["namespace", "calendar"]
     search_fields = ["name"]
     ordering = ["namespace__name", "name"]
     readonly_fields = ["preview", "runs_link", "managed_by", "created", "updated"]
@@ -41,7 +43,7 @@ class TaskAdmin(TaskActions):
 
     fieldsets = [
         ("What", {"fields": [("name", "namespace"), "description", "executor", "command", "config"]}),
-        ("When", {"fields": ["schedule", ("timezone", "status"), "preview"]}),
+        ("When", {"fields": ["schedule", ("timezone", "status"), ("calendar", "on_closed"), "preview"]}),
         (
             "More about when",
             {
@@ -99,8 +101,8 @@ class TaskAdmin(TaskActions):
         """What the schedule in a form means, which is not to be saved."""
         if not (self.has_change_permission(request) or self.has_add_permission(request)):
             raise PermissionDenied
-        form = self.get_form(request, fields=[*SPEC_FIELDS, "schedules", "name", "namespace", "status"])(request.POST)
-        problems = {name: form.errors[name] for name in (*SPEC_FIELDS, "schedules") if name in form.errors}
+        form = self.get_form(request, fields=[*PREVIEWED, "name", "namespace", "status"])(request.POST)
+        problems = {name: form.errors[name] for name in PREVIEWED if name in form.errors}
         return HttpResponse(refusal(problems) if problems else preview(form.instance))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:

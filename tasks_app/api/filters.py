@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 
-from tasks_app.models import Circuit, Task, TaskRun
+from tasks_app.models import Calendar, Circuit, Task, TaskRun
 from workers_app.models import WorkerInfo
 
 LARGEST_ID = 2**63 - 1
@@ -76,6 +76,15 @@ class WorkerFilter(django_filters.FilterSet):
     class Meta:
         model = WorkerInfo
         fields = ["name", "status"]
+
+
+class CalendarFilter(django_filters.FilterSet):
+    name = django_filters.CharFilter(help_text="The whole name.")
+    namespace = django_filters.CharFilter(field_name="namespace__name", help_text="The namespace's name.")
+
+    class Meta:
+        model = Calendar
+        fields = ["name", "namespace", "for_all"]
 
 
 class CircuitFilter(django_filters.FilterSet):

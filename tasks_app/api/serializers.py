@@ -1,23 +1,26 @@
 """JSON ↔ models. Rules live in the models; here is only what belongs to the wire."""
 
 from copy import copy
+from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import models
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from access_app.models import Namespace
 from tasks_app.api.fields import ChoiceField, JSONObjectField, NumberField, TextField
-from tasks_app.models import Circuit, RunAttempt, RunLog, Task, TaskRun
+from tasks_app.models import Calendar, Circuit, RunAttempt, RunLog, Task, TaskRun
 from tasks_app.schedule import DIALECTS, GAPS, LANGUAGES, MAX_LENGTH, MOST_NTH, MOST_SPREAD, OVERLAPS, SPEC_FIELDS
 from tasks_app.validators import PARAMS_BYTES, validate_params
 from workers_app.models import WorkerInfo
 
 KEY_LENGTH = 200
+YEAR, MOST_DAYS = timedelta(days=365), timedelta(days=1100)
 AFTER = "Fires after this time; without an offset, UTC. Left out: from now on."
 
 
@@ -54,7 +57,36 @@ class SchedulesField(serializers.JSONField):
     """Checked by the model; here is only what it looks like."""
 
 
-class TaskSerializer(StrictMixin, serializers.ModelSerializer[Task]):
+def calendar_field() -> serializers.Field[Any, Any, Any, Any]:
+    """A calendar, by its name."""
+    return serializers.SlugRelatedField(
+        slug_field="name",
+        queryset=Calendar.objects.all(),
+        required=False,
+        allow_null=True,
+        error_messages={"does_not_exist": "There is no calendar “{value}”.", "invalid": "This must be a name."},
+        help_text="The calendar's name: on its closed days and hours the task does not fire.",
+    )
+
+
+class ModelRules(serializers.ModelSerializer[Any]):
+    """Applies the model's own rules to a row as it would be stored."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        candidate = copy(self.instance) if self.instance else self.Meta.model()  # type: ignore[misc]
+        for name, value in attrs.items():
+            setattr(candidate, name, value)
+        try:
+            candidate.full_clean()
+        except DjangoValidationError as error:
+            problems = error.message_dict
+            if NON_FIELD_ERRORS in problems:  # the one rule of several fields: unique names
+                problems["name"] = [*problems.get("name", []), *problems.pop(NON_FIELD_ERRORS)]
+            raise serializers.ValidationError(problems) from error
+        return attrs
+
+
+class TaskSerializer(StrictMixin, ModelRules):
     """A task: what should run, when, where and under which limits."""
 
     serializer_field_mapping = {
@@ -73,13 +105,14 @@ class TaskSerializer(StrictMixin, serializers.ModelSerializer[Task]):
     )
     config = JSONObjectField(required=False, help_text="The executor's other settings.")
     worker_labels = JSONObjectField(required=False, help_text="Only workers with all these labels.")
+    calendar = calendar_field()
     schedules = SchedulesField(required=False, help_text="Further schedules: it fires whenever one of them does.")
 
     class Meta:
         model = Task
         fields = [
             "id", "name", "namespace", "description", "executor", "command", "config", *SPEC_FIELDS, "schedules",
-            "after_outage", "after_resume", "catch_up_seconds", "catch_up_runs",
+            "after_outage", "after_resume", "catch_up_seconds", "catch_up_runs", "calendar", "on_closed",
             "status", "priority", "timeout_seconds", "max_attempts", "retry_delay_seconds", "retry_max_delay_seconds",
             "delivery", "circuit", "circuit_failures", "circuit_seconds",
             "worker_labels", "strategy", "managed_by", "next_fire_at", "created_at", "updated_at",
@@ -87,20 +120,6 @@ class TaskSerializer(StrictMixin, serializers.ModelSerializer[Task]):
         read_only_fields = ["managed_by", "next_fire_at", "created_at", "updated_at"]
         extra_kwargs = {"name": {"trim_whitespace": False}, "command": {"trim_whitespace": False}}
         validators: list[Any] = []
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Apply the model's own rules to the task as it would be stored."""
-        candidate = copy(self.instance) if self.instance else Task()
-        for name, value in attrs.items():
-            setattr(candidate, name, value)
-        try:
-            candidate.full_clean()
-        except DjangoValidationError as error:
-            problems = error.message_dict
-            if NON_FIELD_ERRORS in problems:  # the one rule of several fields: unique names
-                problems["name"] = [*problems.get("name", []), *problems.pop(NON_FIELD_ERRORS)]
-            raise serializers.ValidationError(problems) from error
-        return attrs
 
 
 class AttemptSerializer(serializers.ModelSerializer[RunAttempt]):
@@ -205,6 +224,7 @@ class PreviewSerializer(StrictMixin, serializers.ModelSerializer[Task]):
     serializer_choice_field = ChoiceField
     namespace = TaskSerializer._declared_fields["namespace"]
     schedules = SchedulesField(required=False)
+    calendar = calendar_field()
     after = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text=AFTER)
     count = serializers.IntegerField(min_value=1, max_value=100, default=10, help_text="How many, at most 100.")
     language = ChoiceField(
@@ -213,7 +233,7 @@ class PreviewSerializer(StrictMixin, serializers.ModelSerializer[Task]):
 
     class Meta:
         model = Task
-        fields = [*SPEC_FIELDS, "schedules", "name", "namespace", "after", "count", "language"]
+        fields = [*SPEC_FIELDS, "schedules", "calendar", "on_closed", "name", "namespace", "after", "count", "language"]
         extra_kwargs = {
             "schedule": {"required": True, "help_text": "As in a task."},
             "name": {"required": False, "help_text": "Of the task, as H and a spread depend on it."},
@@ -232,7 +252,11 @@ class FireSerializer(serializers.Serializer[Any]):
     utc = serializers.DateTimeField()
     local = serializers.DateTimeField(help_text="In the schedule's time zone.")
     mark = serializers.CharField(
-        help_text="`gap`: moved here, as its local time does not exist. `overlap`: the local time comes twice."
+        help_text="`gap`: moved here, as its local time does not exist. `overlap`: the local time comes twice. "
+        "`moved`: here from a closed day."
+    )
+    closed = serializers.CharField(
+        required=False, help_text="Only where it is skipped: the calendar that closes it, and why."
     )
 
 
@@ -284,6 +308,66 @@ class WorkerSerializer(serializers.ModelSerializer[WorkerInfo]):
             "set_aside_until",
         ]  # fmt: skip
         read_only_fields = fields
+
+
+class CalendarSerializer(StrictMixin, ModelRules):
+    """Which days and hours are closed."""
+
+    serializer_field_mapping = TaskSerializer.serializer_field_mapping
+    serializer_choice_field = ChoiceField
+    namespace = serializers.SlugRelatedField(
+        slug_field="name",
+        queryset=Namespace.objects.all(),
+        required=False,
+        allow_null=True,
+        error_messages={"does_not_exist": "There is no namespace “{value}”.", "invalid": "This must be a name."},
+        help_text="The namespace whose tasks can use it; null: all can.",
+    )
+
+    class Meta:
+        model = Calendar
+        fields = [
+            "id", "name", "namespace", "description", "kind", "closed", "open", "timezone", "for_all", "created_at",
+            "updated_at",
+        ]  # fmt: skip
+        read_only_fields = ["created_at", "updated_at"]
+        extra_kwargs = {
+            "name": {"trim_whitespace": False, "validators": []},
+            "closed": {"trim_whitespace": False},
+            "open": {"trim_whitespace": False},
+        }
+        validators: list[Any] = []
+
+
+class DaysQuery(serializers.Serializer[Any]):
+    since = serializers.DateField(required=False, help_text="Left out: today.")
+    until = serializers.DateField(required=False, help_text="Before then. Left out: a year after `since`.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        since = attrs.get("since") or timezone.now().date()
+        until = attrs.get("until") or since + min(YEAR, date.max - since)
+        if not timedelta() < until - since <= MOST_DAYS:
+            raise serializers.ValidationError({"until": f"Use a day after since, by at most {MOST_DAYS.days:,} days."})
+        return {"since": since, "until": until}
+
+
+class ClosedDaySerializer(serializers.Serializer[Any]):
+    date = serializers.DateField()
+    name = serializers.CharField(help_text="Why it is closed.")
+
+
+class DaysSerializer(serializers.Serializer[Any]):
+    """The days that are closed as a whole."""
+
+    days = ClosedDaySerializer(many=True)
+
+
+class IcsSerializer(StrictMixin, serializers.Serializer[Any]):
+    """A file of another calendar, and where its events go."""
+
+    ics = serializers.CharField(max_length=2_000_000, trim_whitespace=False, help_text="The text of an iCalendar file.")
+    field = ChoiceField(choices=["closed", "open"], default="closed", help_text="Are its events closed, or open?")
+    replace = serializers.BooleanField(default=False, help_text="True: in place of what stands there, not beside it.")
 
 
 class CircuitSerializer(serializers.ModelSerializer[Circuit]):

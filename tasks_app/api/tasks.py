@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tasks_app import actions, schedule
+from tasks_app import actions, closing, schedule
 from tasks_app.api.filters import TaskFilter
 from tasks_app.api.parsing import JSONBody
 from tasks_app.api.serializers import (
@@ -57,7 +57,7 @@ class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
 
     serializer_class = TaskSerializer
     filterset_class = TaskFilter
-    queryset = Task.objects.filter(deleted_at=None).select_related("namespace").order_by("-id")
+    queryset = Task.objects.filter(deleted_at=None).select_related("namespace", "calendar").order_by("-id")
     action_perms = {
         "run": "tasks_app.add_taskrun",
         "pause": "tasks_app.change_task",
@@ -149,7 +149,7 @@ class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
         task = self.get_object()
         query = NextFiresQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        return Response({"fires": _fires(task.plan(), **query.validated_data)})
+        return Response({"fires": _fires(task, **query.validated_data)})
 
     @extend_schema(parameters=[FatesQuery], responses=FatesSerializer)
     @action(detail=True, pagination_class=None, filterset_class=None)
@@ -178,17 +178,21 @@ class PreviewView(JSONBody, APIView):
         values = wish.validated_data
         after, count = values.pop("after"), values.pop("count")
         language = values.pop("language", "zh" if request.headers.get("Accept-Language", "").startswith("zh") else "en")
-        plan = Task(**values).plan()
-        return Response({"fires": _fires(plan, after, count), "words": schedule.words(plan, language)})
+        task = Task(**values)
+        return Response({"fires": _fires(task, after, count), "words": schedule.words(task.plan(), language)})
 
 
 def _a_day_before(moment: datetime) -> datetime:
     return max(moment, EARLIEST + DAY) - DAY
 
 
-def _fires(plan: schedule.Schedule, after: datetime | None, count: int) -> list[dict[str, str]]:
-    fires = plan.fires(after or database_now(), count)
-    return [{"utc": _iso(fire.at), "local": fire.local.isoformat(), "mark": fire.mark} for fire in fires]
+def _fires(task: Task, after: datetime | None, count: int) -> list[dict[str, str]]:
+    found = closing.fires(task, after or database_now(), count)
+    return [_shown(fire) | ({"closed": closed} if closed else {}) for fire, closed in found]
+
+
+def _shown(fire: schedule.Fire) -> dict[str, str]:
+    return {"utc": _iso(fire.at), "local": fire.local.isoformat(), "mark": fire.mark}
 
 
 def _iso(moment: datetime) -> str:

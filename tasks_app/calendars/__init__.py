@@ -18,10 +18,11 @@ stands in `closed` is an exception. Where public holidays are closed, the days o
 their place are open.
 """
 
+from tasks_app.calendars import ics
 from tasks_app.calendars.calendar import Calendar, read
 from tasks_app.calendars.closures import Closures, Open
 from tasks_app.calendars.errors import CalendarError
 from tasks_app.calendars.moving import shift_of
 from tasks_app.calendars.rules import KINDS, Rules
 
-__all__ = ["KINDS", "Calendar", "CalendarError", "Closures", "Open", "Rules", "read", "shift_of"]
+__all__ = ["KINDS", "Calendar", "CalendarError", "Closures", "Open", "Rules", "ics", "read", "shift_of"]

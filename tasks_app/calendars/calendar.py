@@ -50,6 +50,11 @@ class Calendar:
             return None
         return closed
 
+    def closed_days(self, since: date, until: date) -> list[tuple[date, str]]:
+        """The days that are closed as a whole, from `since` on and before `until`, each with its name."""
+        days = (since + number * _DAY for number in range((until - since).days))
+        return [(day, name) for day in days if (name := self.day(day))]
+
     def at(self, wall: datetime) -> str | None:
         """Why it is closed at the local time `wall`; None if it is open."""
         hours, opened = _part(self._closed, wall), _part(self._open, wall)

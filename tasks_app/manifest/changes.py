@@ -53,7 +53,7 @@ def compare(wanted: list[Task], source: str, *, prune: bool) -> Changes:
 
 def _stored(wanted: list[Task], source: str) -> Iterator[Task]:
     """All tasks that `wanted` names, and all that `source` manages."""
-    tasks = Task.objects.filter(deleted_at=None).select_related("namespace").order_by("pk")
+    tasks = Task.objects.filter(deleted_at=None).select_related("namespace", "calendar").order_by("pk")
     if connection.features.has_select_for_update_of:
         tasks = tasks.select_for_update(of=("self",))
     keys = {(task.namespace_id, task.name) for task in wanted}

@@ -12,7 +12,7 @@ from tasks_app.schedule import SPEC_FIELDS
 NAMES = (
     *("description", "executor", "command", "config"),
     *SPEC_FIELDS,
-    *("schedules", "after_outage", "after_resume", "catch_up_seconds", "catch_up_runs"),
+    *("schedules", "after_outage", "after_resume", "catch_up_seconds", "catch_up_runs", "calendar", "on_closed"),
     *("priority", "timeout_seconds", "max_attempts", "retry_delay_seconds", "retry_max_delay_seconds"),
     *("delivery", "circuit", "circuit_failures", "circuit_seconds", "worker_labels", "strategy"),
 )

@@ -11,7 +11,7 @@ from django.db.models import DateTimeField
 
 from access_app.models import Namespace
 from tasks_app.manifest.fields import FIELDS, NAMES
-from tasks_app.models import Task
+from tasks_app.models import Calendar, Task
 
 TOP = ("namespace", "tasks")
 
@@ -43,12 +43,15 @@ def read(text: str) -> list[Task]:
 def tasks_of(document: dict[str, Any]) -> list[Task]:
     """The same of what such a file has in it."""
     entries = _entries(document)
-    namespaces = {namespace.name: namespace for namespace in Namespace.objects.all()}
+    named: dict[str, dict[str, Any]] = {
+        "namespace": {each.name: each for each in Namespace.objects.all()},
+        "calendar": {each.name: each for each in Calendar.objects.select_related("namespace")},
+    }
     problems: list[str] = []
     tasks: list[Task] = []
     for place, entry in entries:
         found = Task()
-        mistakes = list(_fill(found, entry, namespaces))
+        mistakes = list(_fill(found, entry, named))
         problems += [f"{place}: {mistake}" for mistake in mistakes]
         tasks.append(found)
     twice = [key for key, times in Counter((task.namespace_id, task.name) for task in tasks).items() if times > 1]
@@ -82,13 +85,12 @@ def _entries(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def _fill(task: Task, entry: dict[str, Any], namespaces: dict[str, Namespace]) -> Iterator[str]:
-    """Give `task` what `entry` says; yield what is wrong with it."""
-    namespace = namespaces.get(entry["namespace"]) if isinstance(entry["namespace"], str) else None
-    if namespace is None:
-        yield f"namespace: There is no namespace “{entry['namespace']}”. Create it first."
+def _fill(task: Task, entry: dict[str, Any], named: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Give `task` what `entry` says; yield what is wrong with it. `named`: what stands there by its name."""
+    missing = [name for name in named if entry.get(name) is not None and not _found(named[name], entry[name])]
+    if missing:
+        yield from (f"{name}: There is no {name} “{entry[name]}”. Create it first." for name in missing)
         return
-    task.namespace = namespace
     unknown = [str(name) for name in entry if name not in (*NAMES, "name", "namespace")]
     if unknown:
         yield from (
@@ -96,13 +98,16 @@ def _fill(task: Task, entry: dict[str, Any], namespaces: dict[str, Namespace]) -
         )
         return
     for name, value in entry.items():
-        if name != "namespace":
-            setattr(task, name, _plain(name, value))
+        setattr(task, name, _found(named[name], value) if name in named else _plain(name, value))
     try:
-        task.clean_fields(exclude={"namespace"})
+        task.clean_fields(exclude=named)
         task.clean()
     except ValidationError as error:
         yield from (f"{name}: {message}" for name, messages in error.message_dict.items() for message in messages)
+
+
+def _found(known: dict[str, Any], name: Any) -> Any:
+    return known.get(name) if isinstance(name, str) else None
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -8,7 +8,7 @@ import yaml
 
 from tasks_app.manifest.changes import Changes
 from tasks_app.manifest.fields import NAMES, default
-from tasks_app.models import Task
+from tasks_app.models import Calendar, Task
 
 
 class _Dumper(yaml.SafeDumper):
@@ -36,6 +36,9 @@ def _entry(task: Task) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    """A time as text, a calendar by its name."""
+    if isinstance(value, Calendar):
+        return value.name
     return value.isoformat() if isinstance(value, datetime) else value
 
 

@@ -4,18 +4,20 @@ import pytest
 from rest_framework.test import APIClient
 
 from tasks_app.clock import database_now
-from tasks_app.models import Circuit, Task, TaskRun
+from tasks_app.models import Calendar, Circuit, Task, TaskRun
 from tests.tasks_app.api.conftest import RUNS, TASK, TASKS, WORKERS, refused, rows
 from tests.tasks_app.api.conftest import make_run as _make_run
 from tests.tasks_app.api.conftest import make_task as _make_task
 from tests.tasks_app.api.conftest import make_worker as _make_worker
 from tests.tasks_app.api.conftest import task as _task
 from tests.tasks_app.api.conftest import worker as _worker
+from tests.tasks_app.api.test_calendars import ICS
 
 pytestmark = pytest.mark.django_db
 make_run, make_task, make_worker, task, worker = _make_run, _make_task, _make_worker, _task, _worker
 
 CIRCUITS = "/api/v1/circuits/"
+CALENDARS = "/api/v1/calendars/"
 READING = [
     ("get", TASKS, "view_task"),
     ("get", "{task}", "view_task"),
@@ -26,6 +28,9 @@ READING = [
     ("get", "{run}logs/stream/", "view_runlog"),
     ("get", WORKERS, "view_workerinfo"),
     ("get", "{worker}", "view_workerinfo"),
+    ("get", CALENDARS, "view_calendar"),
+    ("get", "{calendar}", "view_calendar"),
+    ("get", "{calendar}days/", "view_calendar"),
     ("get", CIRCUITS, "view_circuit"),
     ("get", "{circuit}", "view_circuit"),
 ]
@@ -42,22 +47,31 @@ WRITING = [
     ("post", "{run}retry/", "add_taskrun"),
     ("post", "{worker}drain/", "change_workerinfo"),
     ("post", "{worker}undrain/", "change_workerinfo"),
+    ("post", CALENDARS, "add_calendar"),
+    ("put", "{calendar}", "change_calendar"),
+    ("patch", "{calendar}", "change_calendar"),
+    ("delete", "{calendar}", "delete_calendar"),
+    ("post", "{calendar}import-ics/", "change_calendar"),
     ("post", "{circuit}reset/", "change_circuit"),
 ]
 SIGNED_IN = [("post", "/api/v1/schedules/preview/"), ("get", "/api/v1/schema/"), ("get", "/api/v1/docs/")]
-VIEW = ("view_task", "view_taskrun", "view_runlog", "view_workerinfo", "view_circuit")
+VIEW = ("view_task", "view_taskrun", "view_runlog", "view_workerinfo", "view_calendar", "view_circuit")
 
 
 @pytest.fixture
 def call(task, worker, make_run):
     """Calls one of the addresses above, with a body that would be good for most."""
     run = make_run("pending")
+    calendar = Calendar.objects.create(name="works", closed="sat, sun")
     circuit = Circuit.objects.create(target="task:1", failures=1, updated_at=database_now())
 
     def send(client, method, address):
         names = {"task": f"{TASKS}{task.pk}/", "run": f"{RUNS}{run.pk}/", "worker": f"{WORKERS}{worker.pk}/"}
+        names["calendar"] = f"{CALENDARS}{calendar.pk}/"
         names["circuit"] = f"{CIRCUITS}{circuit.pk}/"
         body = [{"task": task.pk}] if address.endswith("bulk/") else {**TASK, "name": "new"}
+        if "calendar" in address:
+            body = {"ics": ICS} if address.endswith("import-ics/") else {"name": "holidays"}
         if address.endswith("preview/"):
             body = {"schedule": "@daily"}
         if address.endswith("run/"):
@@ -70,7 +84,9 @@ def call(task, worker, make_run):
 def everything():
     tasks = Task.objects.values_list("pk", "status", "name", "deleted_at")
     circuits = list(Circuit.objects.values_list("pk", "failures"))
-    return rows(), list(tasks), list(TaskRun.objects.values_list("pk", "status", "cancel_requested_at")), circuits
+    calendars = list(Calendar.objects.values_list("pk", "name", "closed"))
+    runs = list(TaskRun.objects.values_list("pk", "status", "cancel_requested_at"))
+    return rows(), calendars, list(tasks), runs, circuits
 
 
 @pytest.mark.parametrize(("method", "address"), [row[:2] for row in READING + WRITING] + SIGNED_IN)

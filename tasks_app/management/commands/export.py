@@ -18,7 +18,8 @@ class Command(BaseCommand):
         parser.add_argument("--source", help="only tasks that this source manages")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        tasks = Task.objects.filter(deleted_at=None).select_related("namespace").order_by("namespace__name", "name")
+        tasks = Task.objects.filter(deleted_at=None).select_related("namespace", "calendar")
+        tasks = tasks.order_by("namespace__name", "name")
         if options["namespace"]:
             if not Namespace.objects.filter(name=options["namespace"]).exists():
                 raise CommandError(f"There is no namespace “{options['namespace']}”.")

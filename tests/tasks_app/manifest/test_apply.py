@@ -246,6 +246,6 @@ def test_managed_tasks_are_changed_in_their_file(apply, api):
 def test_only_what_is_named_is_looked_at(django_assert_max_num_queries):
     for n in range(20):
         actions.save(Task(name=f"other-{n}", executor="shell", command="true"), database_now())
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         changes = compare(read("tasks: [{name: a, executor: shell, command: x}]"), "s", prune=True)
     assert (len(changes.create), changes.change, changes.delete) == (1, [], [])
