@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from tasks_app.models import Calendar
 from tests.tasks_app.admin.helpers import TASKS, task
 
 pytestmark = [
@@ -57,3 +58,19 @@ def test_a_stored_task_in_its_zone(page: Chrome, live_server: Any):
     assert shows(page, "09:00:00 IST", "03:30:00").count("09:00:00 IST") == 10
     stored.refresh_from_db()
     assert stored.timezone == "Asia/Tokyo", "nothing is saved"
+
+
+def test_a_calendar_is_chosen(page: Chrome, live_server: Any):
+    Calendar.objects.create(name="works", closed="sat, sun Weekend")
+    page.get(f"{live_server.url}{TASKS}add/")
+    write(page, "schedule", "0 9 * * *")
+    choose(page, "calendar", "works")
+    assert shows(page, "skipped: works: Weekend").count("skipped") in (2, 3, 4)
+    choose(page, "on_closed", "Next")
+    said = shows(page, "on closed days the next open day")
+    assert "skipped" not in said
+    assert "Sat " not in said
+
+
+def choose(page: Chrome, name: str, text: str) -> None:
+    Select(page.find_element(By.NAME, name)).select_by_visible_text(text)
