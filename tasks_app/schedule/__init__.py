@@ -31,7 +31,7 @@ from tasks_app.schedule.given import SPEC_FIELDS, spec_of, written
 from tasks_app.schedule.kinds import Fire, Mark, Schedule
 from tasks_app.schedule.lately import newest
 from tasks_app.schedule.moved import Shift
-from tasks_app.schedule.reading import MAX_LENGTH, MOST_NTH, MOST_SPREAD, Spec, further, has_own_place, parse, read
+from tasks_app.schedule.reading import MAX_LENGTH, MOST_NTH, MOST_SPREAD, Spec, further, has_own_place, read
 from tasks_app.schedule.walls import GAPS, HORIZON, OVERLAPS
 from tasks_app.schedule.words import LANGUAGES, Language, words
 from tasks_app.schedule.zone import stretch_at, zone
@@ -56,7 +56,6 @@ __all__ = [
     "further",
     "has_own_place",
     "newest",
-    "parse",
     "read",
     "spec_of",
     "stretch_at",

@@ -74,11 +74,6 @@ def read(specs: tuple[Spec, ...], key: str, shift: Shift | None = None) -> Sched
     return used[0] if len(used) == 1 else Together(tuple(used)) if used else members[0]
 
 
-def parse(text: str, timezone: str) -> Schedule:
-    """One schedule without options; raises `ScheduleError`."""
-    return read((Spec(text, timezone),), key="")
-
-
 def _member(number: int, spec: Spec, key: str, shift: Shift | None) -> Schedule:
     try:
         return _read(spec, key if has_own_place(spec) else "", shift)

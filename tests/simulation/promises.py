@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from tasks_app import schedule
 from tasks_app.models import ACTIVE, FINAL, Task, TaskRun
+from tests.plans import parse
 from tests.simulation.ledger import Ledger
 from tests.simulation.workers import SimulatedWorker
 from workers_app.messaging.protocol import AttemptKey
@@ -72,7 +72,7 @@ class Plan:
 def check_all_nominal_times(plans: list[Plan], now: datetime) -> None:
     """Every nominal time of each plan up to `now` has exactly one run."""
     for each in plans:
-        plan = schedule.parse(each.schedule, each.task.timezone)
+        plan = parse(each.schedule, each.task.timezone)
         expected, time = [], plan.next_after(each.since)
         while time and time <= (each.until or now):
             expected.append(time)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasks_app.schedule import HORIZON, ScheduleError, parse
+from tasks_app.schedule import HORIZON, ScheduleError
 from tasks_app.schedule import words as in_words
+from tests.plans import parse
 
 BERLIN = "Europe/Berlin"  # 2024: 31 March 02:00 → 03:00 (01:00Z), 27 October 03:00 → 02:00 (01:00Z)
 NEW_YORK = "America/New_York"  # 2024: 10 March 02:00 → 03:00 (07:00Z), 3 November 02:00 → 01:00 (06:00Z)

@@ -5,8 +5,9 @@ from contextlib import suppress
 
 import pytest
 
-from tasks_app.schedule import ScheduleError, Spec, parse
+from tasks_app.schedule import ScheduleError, Spec
 from tasks_app.schedule.reading import _read
+from tests.plans import parse
 from tests.tasks_app.schedule.test_cron import BERLIN, utc
 
 REFUSED = [
