@@ -92,7 +92,7 @@ def further(number: int, error: ScheduleError) -> ScheduleError:
 
 
 @lru_cache(maxsize=4096)
-def _read(spec: Spec, key: str, shift: Shift | None) -> Schedule:
+def _read(spec: Spec, key: str, shift: Shift | None = None) -> Schedule:
     where = zone(spec.timezone)
     _check_text(spec.schedule)
     _check_options(spec)
