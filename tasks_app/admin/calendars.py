@@ -19,12 +19,20 @@ from tasks_app.calendars import CalendarError
 from tasks_app.clock import database_now
 from tasks_app.models import Calendar, Task
 
+ROWS = {"description": 2, "closed": 8, "open": 4}
+"""Height of the text areas."""
 SHOWN_DAYS = 20
 AHEAD = timedelta(days=366)
 
 
 class CalendarForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The model checks the calendar; here is only what browsers make of it."""
+    """The model checks the calendar; here is only what belongs to the form."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, rows in ROWS.items():
+            if name in self.fields:
+                self.fields[name].widget.attrs["rows"] = rows
 
     def clean_closed(self) -> str:
         return str(self.cleaned_data["closed"]).replace("\r\n", "\n")
@@ -61,7 +69,7 @@ class CalendarAdmin(Admin):
     readonly_fields = ["closed_days", "tasks_link", "created", "updated"]
     warn_unsaved_form = True
     fieldsets: Any = [
-        ("Calendar", {"fields": [("name", "namespace"), "description", ("kind", "timezone", "for_all")]}),
+        ("Calendar", {"fields": [("name", "namespace"), "description", ("kind", "timezone"), "for_all"]}),
         ("Days and hours", {"fields": ["closed", "open"]}),
     ]
 
