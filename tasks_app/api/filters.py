@@ -81,6 +81,7 @@ class WorkerFilter(django_filters.FilterSet):
 class CalendarFilter(django_filters.FilterSet):
     name = django_filters.CharFilter(help_text="The whole name.")
     namespace = django_filters.CharFilter(field_name="namespace__name", help_text="The namespace's name.")
+    for_all = django_filters.BooleanFilter(help_text="Whether it holds for all tasks of its namespace.")
 
     class Meta:
         model = Calendar

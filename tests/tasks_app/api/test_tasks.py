@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from access_app.models import Namespace
 from tasks_app.clock import database_now
-from tasks_app.models import Task
+from tasks_app.models import Calendar, Task
 from tests.tasks_app.api.conftest import RUNS, TASK, TASKS, refused
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +34,8 @@ FULL = {
     "after_resume": "last",
     "catch_up_seconds": 86400,
     "catch_up_runs": 1000,
+    "calendar": "works",
+    "on_closed": "skip",
     "status": "paused",
     "priority": -5,
     "timeout_seconds": 1.5,
@@ -52,6 +54,7 @@ SERVER_SETS = {"id", "managed_by", "next_fire_at", "created_at", "updated_at"}
 
 def test_every_field_comes_back_as_it_was_sent(api):
     Namespace.objects.create(name="team-b")
+    Calendar.objects.create(name="works")
     created = api.post(TASKS, FULL)
     assert created.status_code == 201, created.content
     body = created.json()
