@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from tasks_app.schedule.cron import CronTimes
+from tasks_app.schedule.walls import HORIZON
 
 
 class EveryNth:
@@ -16,6 +17,9 @@ class EveryNth:
     def first_from(self, wall: datetime) -> datetime | None:
         """The first local time at or after `wall`."""
         found = self.times.first_from(max(wall, self.anchor))
+        last = max(wall, self.anchor).year + HORIZON
         for _ in range(-self.times.count(self.anchor, found) % self.n if found else 0):
             found = found and self.times.first_from(found + timedelta(seconds=1))
+            if found is None or found.year > last:
+                return None
         return found

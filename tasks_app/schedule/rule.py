@@ -1,12 +1,12 @@
 """The local times of a recurrence rule (RFC 5545, section 3.3.10), for periods of a day and longer."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from calendar import isleap, monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import islice, takewhile
+from itertools import groupby, islice, takewhile
 from typing import Literal
 
 from tasks_app.schedule.walls import HORIZON
@@ -58,14 +58,25 @@ class RuleTimes:
 
     def _all_from(self, wall: datetime) -> Iterator[datetime]:
         until = self.rule.until or datetime.max
-        times = (datetime.combine(day, clock) for day in self._days_from(wall.date()) for clock in self._clock)
-        return takewhile(lambda each: each <= until, (each for each in times if each >= wall and self._is_chosen(each)))
+        if self.rule.positions:
+            times = self._chosen_from(wall.date())
+        else:
+            times = (datetime.combine(day, clock) for day in self._days_from(wall.date()) for clock in self._clock)
+        return takewhile(lambda each: each <= until, (each for each in times if each >= wall))
+
+    def _chosen_from(self, day: date) -> Iterator[datetime]:
+        """What BYSETPOS leaves of each period, from that of `day` on."""
+        periods = (self._bounds(each) for each in self._days_from(self._bounds(day)[0]))
+        for (first, last), _ in groupby(periods):
+            yield from self._chosen_of(first, last)
 
     def _days_from(self, day: date) -> Iterator[date]:
         """The days from `day` on that the filters let pass, in periods that the interval does not leave out."""
-        interval = self.rule.interval
         for year in range(day.year, day.year + HORIZON + 1):
-            yield from (each for each in self._days_of(year) if each >= day and self._period(each) % interval == 0)
+            yield from (each for each in self._days_of(year) if each >= day)
+
+    def _is_in_turn(self, day: date) -> bool:
+        return self._period(day) % self.rule.interval == 0
 
     def _period(self, day: date) -> int:
         """Which period since that of the start; periods are years, months, weeks or days."""
@@ -78,21 +89,33 @@ class RuleTimes:
             return (day.toordinal() - 1 - first) // 7 - (start.toordinal() - 1 - first) // 7
         return day.toordinal() - start.toordinal()
 
-    def _is_chosen(self, wall: datetime) -> bool:
-        return not self.rule.positions or wall in self._chosen_of(self._period(wall), wall.year)
+    def _bounds(self, day: date) -> tuple[date, date]:
+        """The first and the last day of the period that `day` is in."""
+        frequency = self.rule.frequency
+        if frequency == "YEARLY":
+            return date(day.year, 1, 1), date(day.year, 12, 31)
+        if frequency == "MONTHLY":
+            return day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1])
+        if frequency == "WEEKLY":
+            first = day - timedelta(days=(day.weekday() - self.rule.week_start) % 7)
+            return first, first + timedelta(days=6)
+        return day, day
 
-    def _choose(self, period: int, year: int) -> set[datetime]:
-        """What BYSETPOS leaves of one period, which has days in `year`."""
-        days = [day for y in (year - 1, year, year + 1) for day in self._days_of(y) if self._period(day) == period]
+    def _choose(self, first: date, last: date) -> list[datetime]:
+        """What BYSETPOS leaves of one period, in order."""
+        years = (self._days_of(year) for year in range(first.year, last.year + 1))
+        days = [day for found in years for day in found[bisect_left(found, first) : bisect_right(found, last)]]
         times = [datetime.combine(day, clock) for day in days for clock in self._clock]
-        places = (n - 1 if n > 0 else len(times) + n for n in self.rule.positions)
-        return {times[place] for place in places if 0 <= place < len(times)}
+        places = {n - 1 if n > 0 else len(times) + n for n in self.rule.positions}
+        return [times[place] for place in sorted(places) if 0 <= place < len(times)]
 
     def _matching(self, year: int) -> list[date]:
-        """The days of a year that the filters let pass."""
-        months = self.rule.months or range(1, 13)
-        days = (date(year, month, n + 1) for month in sorted(months) for n in range(monthrange(year, month)[1]))
-        return [day for day in days if self._passes(day)]
+        """The days of a year that the filters let pass, in periods that the interval does not leave out."""
+        months = sorted(self.rule.months or range(1, 13))
+        if self.rule.frequency in ("YEARLY", "MONTHLY"):
+            months = [month for month in months if self._is_in_turn(date(year, month, 1))]
+        days = (date(year, month, n + 1) for month in months for n in range(monthrange(year, month)[1]))
+        return [day for day in days if self._is_in_turn(day) and self._passes(day)]
 
     def _passes(self, day: date) -> bool:
         rule = self.rule

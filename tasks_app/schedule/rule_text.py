@@ -85,7 +85,7 @@ def _rule(parts: dict[str, str], start: datetime, zone: ZoneInfo) -> Rule:
     numbers = {name: _numbers(name, parts[name]) for name in _LIMITS if name in parts}
     weekdays = _weekdays(parts, frequency)
     implied = {} if any(name in parts for name in _DAYS) else _implied(frequency, start, "BYMONTH" in parts)
-    return Rule(
+    rule = Rule(
         start=start,
         frequency=frequency,
         interval=numbers.get("INTERVAL", (1,))[0],
@@ -102,6 +102,16 @@ def _rule(parts: dict[str, str], start: datetime, zone: ZoneInfo) -> Rule:
         positions=numbers.get("BYSETPOS", ()),
         week_start=_week_start(parts.get("WKST", "MO")),
     )
+    _check_positions(rule)
+    return rule
+
+
+def _check_positions(rule: Rule) -> None:
+    """Refuse positions that no period is long enough for."""
+    days = {"DAILY": 1, "WEEKLY": len(rule.weekdays) or 7}.get(rule.frequency, 366)
+    most = days * len(rule.hours) * len(rule.minutes) * len(rule.seconds)
+    if rule.positions and min(map(abs, rule.positions)) > most:
+        raise refused(f"BYSETPOS chooses nothing, so that it never fires: one period has {most} at most.")
 
 
 def _implied(frequency: str, start: datetime, has_months: bool) -> dict[str, Any]:

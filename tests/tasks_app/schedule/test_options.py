@@ -64,6 +64,12 @@ def test_intervals_from_a_time(spec: Spec, after: str, expected: list[str]) -> N
     assert times(spec, after, len(expected)) == [full(row) for row in expected]
 
 
+def test_what_comes_in_a_thousand_years_does_not_come() -> None:
+    plan = read((Spec("0 9 1 1 *", every_nth=1000, starts_at=utc("2024-01-01")),), "")
+    assert plan.next_after(utc("2023-01-01")) == utc("2024-01-01 09:00")
+    assert plan.next_after(utc("2024-06-01")) is None
+
+
 @pytest.mark.parametrize(("spec", "after", "expected"), NTH)
 def test_every_nth(spec: Spec, after: str, expected: list[str]) -> None:
     assert times(spec, after, len(expected)) == [f"{day} 09:00:00" for day in expected]
