@@ -4,6 +4,7 @@ import os
 
 import django
 from celery import Celery
+from django.conf import settings
 
 from workers_app import environment
 from workers_app.messaging import broker
@@ -12,5 +13,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scheduler_project.settings")
 
 django.setup()
 app = Celery("scheduler")
-broker.configure(app, beat_scheduler="tasks_app.dispatch.scheduler:Dispatcher")
+broker.beat_url()
+broker.configure(app, beat_scheduler="tasks_app.dispatch.scheduler:Dispatcher", timezone=settings.CELERY_TIMEZONE)
 environment.refuse_problems()

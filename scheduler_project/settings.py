@@ -18,7 +18,10 @@ DEBUG = False
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]")
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
 
-MODEL_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "access_app", "tasks_app", "workers_app"]
+MODEL_APPS = [
+    *("django.contrib.auth", "django.contrib.contenttypes", "django_celery_beat"),
+    *("access_app", "tasks_app", "workers_app"),
+]
 INSTALLED_APPS = [
     "unfold",
     # The admin is loaded with the addresses.
@@ -81,6 +84,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 # What there may be at once: requests that a web process has taken on and not answered yet, and pending runs in all.
 WEB_MAX_WAITING = int(environment.number("WEB_MAX_WAITING", 64, 1, 100_000))
 MAX_PENDING = int(environment.number("MAX_PENDING", 1_000_000, 1, 1_000_000_000))
+
+# How django-celery-beat reads its crontabs, and that its rows are looked after, so that its admin does not warn.
+CELERY_TIMEZONE = environment.zone("CELERY_TIMEZONE", "UTC")
+DJANGO_CELERY_BEAT_TZ_AWARE = environment.flag("DJANGO_CELERY_BEAT_TZ_AWARE", True)
+CELERY_BEAT_SCHEDULER = "django"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -147,6 +155,7 @@ UNFOLD = {
                     _page("Workers", "dns", "workers_app.workerinfo"),
                     _page("Calendars", "calendar_month", "tasks_app.calendar"),
                     _page("Circuits", "electrical_services", "tasks_app.circuit"),
+                    _page("Celery beat", "update", "django_celery_beat.periodictask"),
                 ],
             },
             {

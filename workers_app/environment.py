@@ -8,6 +8,7 @@ is remembered in `problems`; each process refuses to start while there are any.
 
 import os
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 problems: list[str] = []
 
@@ -72,6 +73,17 @@ def flag(name: str, default: bool = False) -> bool:
     if value:
         problems.append(f"{name}: “{value}” is neither true nor false.")
     return default
+
+
+def zone(name: str, default: str) -> str:
+    """The name of a time zone."""
+    value = text(name, default)
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        problems.append(f"{name}: “{value}” is not a time zone, such as Europe/Berlin.")
+        return default
+    return value
 
 
 def words(name: str, default: str = "") -> list[str]:

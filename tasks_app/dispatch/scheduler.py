@@ -1,7 +1,8 @@
 """The dispatcher: one single-threaded loop inside `celery beat`.
 
 `tick` blocks until a message arrives or something is due, then does the duties in a fixed order:
-renew leases, record, recover, fire, assign. Any number of dispatchers may run; the database decides between them.
+renew leases, record, recover, fire, assign, and see to the rows of django-celery-beat. Any number of dispatchers may
+run; the database decides between them.
 """
 
 import logging
@@ -23,6 +24,7 @@ from tasks_app.dispatch.outlook import Outlook, look
 from tasks_app.dispatch.rearm import rearm
 from tasks_app.dispatch.record import record
 from tasks_app.dispatch.recover import recover
+from tasks_app.periodic.duty import Periodic
 from workers_app import metrics, registry
 from workers_app.events import note
 from workers_app.messaging.protocol import Finished, Heartbeat, Hint, Output, Report, Reports, Started, ToDispatcher
@@ -51,6 +53,7 @@ class Dispatcher(Scheduler):
     def setup_schedule(self) -> None:
         metrics.serve()
         self._mail = Mail()
+        self._periodic = Periodic()
         self._clock = ClockWatch()
         self._look_at = 0.0
         self._recover_at = 0.0
@@ -109,7 +112,8 @@ class Dispatcher(Scheduler):
                 outlook = look(now)
                 assigned = _assign(now, outlook)
             self._hand_out(assigned, now, outlook)
-        self._look_at = time.monotonic() + _until([outlook.next_due, outlook.next_ready], now)
+        wait = min(_until([outlook.next_due, outlook.next_ready], now), self._periodic.turn(now))
+        self._look_at = time.monotonic() + wait
         return recorded
 
     def _hand_out(self, assigned: Assigned, now: datetime, outlook: Outlook) -> None:
@@ -164,10 +168,11 @@ class Dispatcher(Scheduler):
         """Hang up. Beat calls this from its signal handler too, in the midst of a turn, and again after it."""
         if not self._busy:
             self._mail.close()
+            self._periodic.close()
 
     @property
     def info(self) -> str:
-        return "    . dispatcher -> record, recover, fire, assign"
+        return "    . dispatcher -> record, recover, fire, assign, periodic tasks"
 
 
 def _assign(now: datetime, outlook: Outlook) -> Assigned:

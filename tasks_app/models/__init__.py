@@ -3,6 +3,7 @@
 from tasks_app.models.calendar import Calendar
 from tasks_app.models.circuit import Circuit, set_aside_until
 from tasks_app.models.missed import FormerPlan, MissedSpan
+from tasks_app.models.periodic import PeriodicCheck, PeriodicMessage
 from tasks_app.models.run import ACTIVE, FINAL, RunAttempt, RunLog, TaskRun, run_of
 from tasks_app.models.task import MOST_SCHEDULES, Task, default_namespace
 
@@ -14,6 +15,8 @@ __all__ = [
     "Circuit",
     "FormerPlan",
     "MissedSpan",
+    "PeriodicCheck",
+    "PeriodicMessage",
     "RunAttempt",
     "RunLog",
     "Task",

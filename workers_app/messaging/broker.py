@@ -44,9 +44,18 @@ _seals: list[Seal] = []
 
 def url() -> str:
     """`BROKER_URL`; a scheme that is not known is a problem."""
-    value = environment.required("BROKER_URL", "Name a broker, such as redis://localhost:6379/0.")
+    return _known("BROKER_URL", environment.required("BROKER_URL", "Name a broker, such as redis://localhost:6379/0."))
+
+
+def beat_url() -> str:
+    """`CELERY_BEAT_BROKER_URL`: where the Celery workers listen that django-celery-beat's rows are for."""
+    value = environment.text("CELERY_BEAT_BROKER_URL")
+    return _known("CELERY_BEAT_BROKER_URL", value) if value else url()
+
+
+def _known(name: str, value: str) -> str:
     if value and _scheme(value) not in SCHEMES:
-        environment.problems.append(f"BROKER_URL: its scheme must be one of {', '.join(SCHEMES)}.")
+        environment.problems.append(f"{name}: its scheme must be one of {', '.join(SCHEMES)}.")
     if _scheme(value) in STREAMS:
         # Late, as nobody else needs it: redis-py takes 20 MB.
         from workers_app.messaging import redis_streams  # noqa: PLC0415
@@ -57,6 +66,10 @@ def url() -> str:
 
 def _scheme(address: str) -> str:
     return urlsplit(address).scheme
+
+
+def is_rabbitmq(address: str) -> bool:
+    return _scheme(address) in RABBITMQ
 
 
 def tls(address: str) -> dict[str, Any] | None:
@@ -74,7 +87,7 @@ def tls(address: str) -> dict[str, Any] | None:
         "certfile": environment.path("BROKER_CERTIFICATE_FILE"),
         "keyfile": environment.path("BROKER_KEY_FILE"),
     }
-    if _scheme(address) in RABBITMQ:
+    if is_rabbitmq(address):
         return found | ({"server_hostname": urlsplit(address).hostname} if verify else {})
     return {f"ssl_{name}": value for name, value in found.items()} | {"ssl_check_hostname": verify}
 
@@ -128,13 +141,15 @@ def configure(app: Celery, **settings: Any) -> None:
     )
 
 
-def connect(seconds: float = SECONDS, heartbeat: float = 0.0) -> Connection:
+def connect(seconds: float = SECONDS, heartbeat: float = 0.0, address: str = "", confirm: bool = False) -> Connection:
     """A connection of one's own, not yet opened; no answer for `seconds` is an error, and nothing is tried twice.
 
-    With `heartbeat` (seconds, RabbitMQ only) the caller calls `heartbeat_check` often.
+    With `heartbeat` (seconds, RabbitMQ only) the caller calls `heartbeat_check` often. Without `address` it goes to our
+    own broker. With `confirm` each `publish` waits until the broker has the message.
     """
-    address = url()
-    options = _options(address, seconds) | ({} if _scheme(address) in RABBITMQ else {"max_retries": 0})
+    address = address or url()
+    own = {"confirm_publish": confirm} if is_rabbitmq(address) else {"max_retries": 0}
+    options = _options(address, seconds) | own
     return Connection(
         address, ssl=tls(address) or False, transport_options=options, connect_timeout=seconds, heartbeat=heartbeat
     )
@@ -166,7 +181,7 @@ def errors(connection: Connection) -> tuple[type[BaseException], ...]:
 
 def _options(address: str, seconds: float) -> dict[str, Any]:
     """Options of the transport; without an answer for `seconds` the connection is taken as broken."""
-    if _scheme(address) in RABBITMQ:
+    if is_rabbitmq(address):
         return {"write_timeout": seconds, "read_timeout": seconds}
     return {
         # Redis lists hand a message that was not confirmed to another consumer after so many seconds.
@@ -182,7 +197,7 @@ def _options(address: str, seconds: float) -> dict[str, Any]:
 
 def inbox() -> Queue:
     """The one queue all dispatchers share. On RabbitMQ it is a quorum queue, which outlives the loss of a node."""
-    arguments = {"x-queue-type": "quorum"} if _scheme(url()) in RABBITMQ else None
+    arguments = {"x-queue-type": "quorum"} if is_rabbitmq(url()) else None
     return Queue(
         protocol.INBOX, exchange=Exchange(""), routing_key=protocol.INBOX, durable=True, queue_arguments=arguments
     )

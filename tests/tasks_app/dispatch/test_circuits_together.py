@@ -1,39 +1,21 @@
 """Several dispatchers at once, each in a transaction of its own: one probe passes, and no failure is lost."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import transaction
 
 from tasks_app.dispatch.assign import assign as duty
 from tasks_app.dispatch.outlook import look
 from tasks_app.dispatch.record import record
 from tasks_app.models import Circuit, Task
 from tests.tasks_app.factories import NOW, a_run, a_task, a_worker, an_active_run
+from tests.together import together
 from workers_app.messaging.protocol import AttemptKey, Finished, Reports
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def together(*calls: Callable[[], Any]) -> list[Any]:
-    """Make all calls at the same moment, each over a connection of its own."""
-    barrier = Barrier(len(calls))
-
-    def work(call: Callable[[], Any]) -> Any:
-        try:
-            connection.ensure_connection()
-            barrier.wait(10)
-            return call()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result(60) for future in [pool.submit(work, call) for call in calls]]
 
 
 def a_due_circuit() -> Task:
