@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.acceptance
 
 DISPATCHERS, ROWS, KILLS = 3, 10, 8
+QUEUE = f"shop-{uuid4()}"
 MAKE = f"""
 import django; django.setup()
 import json
@@ -21,7 +23,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 second = IntervalSchedule.objects.create(every=1, period="seconds")
 for number in range({ROWS}):
     row = f"row-{{number}}"
-    PeriodicTask.objects.create(name=row, task="shop.tick", interval=second, args=json.dumps([row]), queue="shop")
+    PeriodicTask.objects.create(name=row, task="shop.tick", interval=second, args=json.dumps([row]), queue="{QUEUE}")
 """
 
 
@@ -45,7 +47,7 @@ def test_each_row_fires_once_whoever_is_killed(make_stack, postgresql, redis_ser
         "tests.acceptance.shop",
         "worker",
         "--queues",
-        "shop",
+        QUEUE,
         "--pool",
         "solo",
         "--loglevel",
