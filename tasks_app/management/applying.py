@@ -25,14 +25,22 @@ class ApplyingCommand(BaseCommand):
         parser.add_argument("--prune", action="store_true", help="delete what this source manages and no longer names")
         parser.add_argument("--source", help="who manages these tasks; the file's name without its ending, if left out")
 
-    def apply(self, wanted: Callable[[], list[Task]], source: str, options: dict[str, Any]) -> None:
-        """`wanted` reads the tasks that there shall be; it may raise `ManifestError`."""
+    def apply(
+        self,
+        wanted: Callable[[], list[Task]],
+        source: str,
+        options: dict[str, Any],
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """`wanted` reads the tasks that there shall be; it may raise `ManifestError`. `then` is part of it."""
         try:
             with transaction.atomic():
                 changes = compare(wanted(), source, prune=options["prune"])
                 self.stdout.write("\n".join(lines(changes)))
                 if not options["plan"]:
                     carry_out(changes, database_now())
+                    if then:
+                        then()
         except (ManifestError, NotPossible) as error:
             raise CommandError(f"Nothing was changed.\n{error}") from None
         except IntegrityError:
