@@ -18,15 +18,13 @@ DEBUG = False
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", "localhost 127.0.0.1 [::1]")
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
 
-MODEL_APPS = [
-    *("django.contrib.auth", "django.contrib.contenttypes", "django_celery_beat"),
-    *("access_app", "tasks_app", "workers_app"),
-]
+MODEL_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "access_app", "tasks_app", "workers_app"]
 INSTALLED_APPS = [
     "unfold",
     # The admin is loaded with the addresses.
     "django.contrib.admin.apps.SimpleAdminConfig",
     *MODEL_APPS,
+    "django_celery_beat",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",

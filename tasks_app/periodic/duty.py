@@ -1,11 +1,16 @@
 """The dispatcher's turn at django-celery-beat's rows; where there are none, it is one small statement a second."""
 
 import time
+from collections.abc import Callable
 from datetime import datetime
+
+from django.apps import apps
+from django.conf import settings
 
 from tasks_app.periodic.changes import Prospect, look, sync
 from tasks_app.periodic.post import Post
 
+APP = "django_celery_beat"
 POLL_SECONDS = 1.0
 """An edit takes effect within so long."""
 SYNC_SECONDS = 300.0
@@ -35,10 +40,7 @@ class Periodic:
             self._marker, self._sync_at = prospect.marker, time.monotonic() + SYNC_SECONDS
             prospect = look()
         if prospect.next_check and prospect.next_check <= now:
-            # Late, as nobody needs it who has no such rows.
-            from tasks_app.periodic.fire import fire  # noqa: PLC0415
-
-            fire(now)
+            _library()(now)
             prospect = look()
         more = prospect.mail and self._post.send(SEND_SECONDS)
         return 0.0 if more else _until(prospect, now)
@@ -46,6 +48,15 @@ class Periodic:
     def close(self) -> None:
         """Hang up."""
         self._post.close()
+
+
+def _library() -> Callable[[datetime], int]:
+    """`fire`, and with it the library's models. Late, as nobody needs the 3 MB who has no such rows."""
+    if not apps.is_installed(APP):
+        apps.set_installed_apps([*settings.INSTALLED_APPS, APP])
+    from tasks_app.periodic.fire import fire  # noqa: PLC0415
+
+    return fire
 
 
 def _until(prospect: Prospect, now: datetime) -> float:

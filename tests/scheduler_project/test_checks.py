@@ -34,6 +34,8 @@ def test_an_empty_environment_names_all_that_is_missing():
     ("name", "value", "words"),
     [
         ("BROKER_URL", "ftp://x", "its scheme must be one of"),
+        ("CELERY_BEAT_BROKER_URL", "ftp://x", "its scheme must be one of"),
+        ("CELERY_TIMEZONE", "Mars/Olympus", "is not a time zone"),
         ("SCHEDULER_MESSAGE_KEYS", "secret", "32 random bytes"),
         ("SECRET_KEY_FILE", "/nowhere/x", "cannot read /nowhere/x"),
     ],

@@ -1,5 +1,9 @@
 """A dispatcher's turn: what it costs where there is nothing to do, and how soon it notices edits."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +15,7 @@ from tasks_app.models import PeriodicCheck
 from tasks_app.periodic import duty
 from tasks_app.periodic.changes import sync
 from tasks_app.periodic.duty import POLL_SECONDS, Periodic
+from tests.acceptance.harness import ROOT, sqlite_database
 from tests.tasks_app.factories import NOW
 from tests.tasks_app.periodic.rows import a_periodic_task, every, later, look_at, planned, sent
 
@@ -115,3 +120,30 @@ def test_messages_that_wait_are_sent_without_anything_due(periodic: Periodic, mo
     assert turn(periodic, 10) == 0.0
     assert turn(periodic, 10) == 0.0
     assert asked == [duty.SEND_SECONDS] * 2
+
+
+LATE = """
+import sys, django; django.setup()
+assert "django_celery_beat.models" not in sys.modules
+from tasks_app.periodic.duty import Periodic
+from tests.tasks_app.factories import NOW
+periodic = Periodic()
+periodic.turn(NOW)
+assert "django_celery_beat.models" not in sys.modules
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("INSERT INTO tasks_app_periodiccheck (periodic_task, check_at, seen) VALUES (7, '2029-01-01', '')")
+periodic._turn_at = 0.0
+periodic.turn(NOW)
+assert "django_celery_beat.models" in sys.modules
+from tasks_app.models import PeriodicCheck
+assert not PeriodicCheck.objects.exists(), "its row is gone"
+"""
+
+
+def test_the_library_is_loaded_when_there_is_a_row(tmp_path: Path):
+    """In a process that serves no page."""
+    url, _ = sqlite_database(tmp_path)
+    environment = os.environ | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "scheduler_project.settings_dispatcher"}
+    done = subprocess.run([sys.executable, "-c", LATE], env=environment, cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
