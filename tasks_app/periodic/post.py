@@ -7,7 +7,7 @@ id: one message of one dispatcher, and never a second decision.
 import time
 from typing import Any
 
-from amqp.exceptions import IrrecoverableChannelError, NotFound
+from amqp.exceptions import ChannelError, FrameSyntaxError, MessageNacked, NotFound
 from celery import current_app
 from django.db import transaction
 from kombu import Connection, Producer, Queue
@@ -21,6 +21,8 @@ from workers_app.messaging import broker
 
 TIMEOUT_SECONDS = 1.0
 """A broker that does not answer must hold up neither the dispatcher nor, in PostgreSQL, the transaction."""
+REFUSED = (ChannelError, FrameSyntaxError, MessageNacked)
+"""What RabbitMQ says against one message or its way, and not against all."""
 REST_SECONDS_MOST = 60.0
 """After a failure nothing is tried for a second, then two, four …"""
 
@@ -45,14 +47,19 @@ class Post:
                 if not self._send_one():
                     return False
                 self._failures = 0
-            except broker.errors(self._connection or broker.connect(address=broker.beat_url())) as error:
+            except self._errors as error:
                 self._rest_until = time.monotonic() + min(2.0**self._failures, REST_SECONDS_MOST)
                 self._failures += 1
                 note("beat_broker_away", "The broker of periodic tasks is away: %s", error)
                 self.close()
         return False
 
+    @property
+    def _errors(self) -> tuple[type[BaseException], ...]:
+        return broker.errors(self._connection or broker.connect(address=broker.beat_url()))
+
     def _send_one(self) -> bool:
+        self._connected()
         with transaction.atomic(savepoint=False):
             message = claimed(PeriodicMessage.objects.order_by("pk")).first()
             if message is None:
@@ -60,14 +67,10 @@ class Post:
             PeriodicMessage.objects.filter(pk=message.pk).delete()
             try:
                 self._publish(str(message.pk), **loads(message.body))
-            except IrrecoverableChannelError as error:
-                # As beat does. It would be refused again, and again.
-                note(
-                    "periodic_message_refused",
-                    "The broker refuses for good what is to be sent (%s): %s",
-                    error,
-                    message.body,
-                )
+            except Exception as error:  # as beat does: it would be refused again and again, and hold up the others
+                if isinstance(error, self._errors) and not isinstance(error, REFUSED):
+                    raise
+                note("periodic_message_refused", "A periodic task cannot be sent (%s): %s", error, message.body)
                 self.close()
         return True
 
@@ -86,7 +89,6 @@ class Post:
     ) -> None:
         """As `send_task` does, but for `sealed`, which is how our own app speaks."""
         made = current_app.amqp.as_task_v2(task_id, task, args, kwargs, expires=expires)
-        self._connected()
         if not exchange or not routing_key:
             exchange, routing_key = "", queue or environment.text("CELERY_BEAT_QUEUE", "celery")
             self._declare(routing_key)

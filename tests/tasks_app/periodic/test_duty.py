@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
@@ -88,6 +89,16 @@ def test_what_is_edited_in_bulk_is_noticed_by_its_marker(periodic: Periodic):
     PeriodicTasks.update_changed()
     turn(periodic, 1)
     assert planned(row) == later(3)
+
+
+def test_rows_that_are_brought_along_are_noticed(periodic: Periodic, tmp_path: Path):
+    row = a_periodic_task(last_run_at=later(-3))
+    call_command("dumpdata", "django_celery_beat", output=str(tmp_path / "rows.json"), verbosity=0)
+    row.delete()
+    turn(periodic, 0)
+    call_command("loaddata", str(tmp_path / "rows.json"), verbosity=0)
+    turn(periodic, 1)
+    assert planned(PeriodicTask.objects.get()) == later(7)
 
 
 def test_and_without_it_after_a_while(periodic: Periodic, monkeypatch):

@@ -177,3 +177,17 @@ class TestRabbitMQ:
         assert "no exchange" in caplog.text
         assert len(receiver.take(name)) == 1
         assert PeriodicMessage.objects.count() == 0
+
+    @pytest.mark.parametrize("damage", [{"queue": "ü" * 200}, {"headers": {"big": 10**30}}, {"queue": "full"}])
+    def test_nor_does_what_no_message_can_be(self, damage: dict[str, Any], receiver: Receiver, sender: Post, caplog):
+        arguments = {"x-max-length": 0, "x-overflow": "reject-publish"}
+        full = Queue("full", queue_arguments=arguments)(receiver.connection)
+        full.queue_declare()
+        name = f"celery-{uuid4()}"
+        decided(**{"queue": name} | damage)
+        decided(queue=name)
+        send(sender)
+        full.delete()
+        assert "periodic_message_refused" in caplog.text
+        assert len(receiver.take(name)) == 1
+        assert PeriodicMessage.objects.count() == 0
