@@ -58,13 +58,13 @@ def _decide(check: PeriodicCheck, task: PeriodicTask | None, now: datetime) -> D
     try:
         entry = Entry(task, now, check.fired_at)
         due, seconds = entry.is_due()
+        following = now + max(timedelta(seconds=seconds), SOONEST)
         message = entry.message() if due else None
     except Exception as error:  # noqa: BLE001 - whatever it is that cannot be read there, the others go on
         note("periodic_task_broken", "Periodic task “%s” cannot be fired: %s", task.name, error)
         return Decision(check, now + BROKEN)
     if not task.enabled:
         return Decision(check, None, _disabled(task, now))
-    following = now + max(timedelta(seconds=seconds), SOONEST)
     if message is None:
         return Decision(check, following)
     return Decision(
