@@ -15,6 +15,8 @@ POLL_SECONDS = 1.0
 """An edit takes effect within so long."""
 SYNC_SECONDS = 300.0
 """What was edited in bulk without its marker is noticed after so long, as by its own scheduler."""
+HELD_SECONDS = 0.05
+"""What others hold at the moment is let alone for so long."""
 SEND_SECONDS = 0.25
 """At a time, as our own runs wait meanwhile."""
 
@@ -34,16 +36,16 @@ class Periodic:
         return max(0.0, self._turn_at - time.monotonic())
 
     def _work(self, now: datetime) -> float:
-        prospect = look()
+        held, prospect = False, look()
         if prospect.marker != self._marker or time.monotonic() >= self._sync_at:
             sync(now)
             self._marker, self._sync_at = prospect.marker, time.monotonic() + SYNC_SECONDS
             prospect = look()
         if prospect.next_check and prospect.next_check <= now:
-            _library()(now)
+            held = not _library()(now)
             prospect = look()
         more = prospect.mail and self._post.send(SEND_SECONDS)
-        return 0.0 if more else _until(prospect, now)
+        return 0.0 if more else max(_until(prospect, now), HELD_SECONDS if held else 0.0)
 
     def close(self) -> None:
         """Hang up."""

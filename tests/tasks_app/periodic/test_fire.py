@@ -118,6 +118,7 @@ BROKEN = {
     "no schedule": lambda: {"interval": None},
     "no period": lambda: {"interval": every(1, "fortnights")},
     "no time": lambda: {"interval": every(2_000_000_000, "days")},
+    "too far": lambda: {"interval": every(900_000_000, "days")},
     "no list": lambda: {"args": '{"a": 1}'},
     "no object": lambda: {"kwargs": "[1]"},
     "no headers": lambda: {"headers": "[1]"},
