@@ -138,11 +138,11 @@ def _interval(every: int, period: str, start: datetime | None) -> dict[str, Any]
 
 def _crontab(row: CrontabSchedule) -> dict[str, Any]:
     try:
-        read: crontab = row.schedule
+        written: crontab = row.schedule
     except (ValueError, ParseException) as error:
         raise _LeftOut(f"its crontab cannot be read ({error})") from None
     zone = str(row.timezone) if settings.DJANGO_CELERY_BEAT_TZ_AWARE else settings.CELERY_TIMEZONE
-    schedule = schedule_of(read)
+    schedule = schedule_of(written)
     if schedule is None:
         raise _LeftOut("it fires where day and weekday both match, at more times of day than one rule can have")
     return {"schedule": schedule, "timezone": zone}

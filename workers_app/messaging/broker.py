@@ -69,6 +69,7 @@ def _scheme(address: str) -> str:
 
 
 def is_rabbitmq(address: str) -> bool:
+    """Others are Redis, one way or the other."""
     return _scheme(address) in RABBITMQ
 
 
