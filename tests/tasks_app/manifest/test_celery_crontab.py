@@ -8,7 +8,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tasks_app.manifest.celery_crontab import schedule_of
-from tasks_app.schedule import MAX_LENGTH, parse
+from tasks_app.schedule import MAX_LENGTH
+from tests.plans import parse
 
 RANGES = {"minute": (0, 59), "hour": (0, 23), "day_of_month": (1, 31), "month_of_year": (1, 12), "day_of_week": (0, 6)}
 

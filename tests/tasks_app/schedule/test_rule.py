@@ -236,9 +236,7 @@ def test_positions_in_the_first_week_are_those_of_the_whole_week() -> None:
     assert [fire.at.day for fire in fires] == [8, 15]
 
 
-@pytest.mark.parametrize(
-    "rule", ["FREQ=DAILY;BYSETPOS=2", "FREQ=WEEKLY;BYDAY=MO;BYSETPOS=-2"]
-)
+@pytest.mark.parametrize("rule", ["FREQ=DAILY;BYSETPOS=2", "FREQ=WEEKLY;BYDAY=MO;BYSETPOS=-2"])
 def test_positions_that_no_period_has_are_refused(rule: str) -> None:
     with pytest.raises(ScheduleError, match="BYSETPOS chooses nothing"):
         read((Spec(f"DTSTART:20240102T090000 RRULE:{rule}"),), "")
