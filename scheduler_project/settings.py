@@ -151,6 +151,7 @@ UNFOLD = {
                     _page("Tasks", "task", "tasks_app.task"),
                     _page("Runs", "play_circle", "tasks_app.taskrun"),
                     _page("Workers", "dns", "workers_app.workerinfo"),
+                    _page("Backfills", "history", "tasks_app.backfill"),
                     _page("Calendars", "calendar_month", "tasks_app.calendar"),
                     _page("Circuits", "electrical_services", "tasks_app.circuit"),
                     _page("Celery beat", "update", "django_celery_beat.periodictask"),

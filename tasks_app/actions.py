@@ -10,10 +10,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from tasks_app import calendars, circuit, firing, limits, outbox, schedule, transitions
-from tasks_app.models import ACTIVE, FINAL, Calendar, Circuit, FormerPlan, Task, TaskRun, run_of
+from tasks_app.backfilling import chosen
+from tasks_app.models import ACTIVE, FINAL, Backfill, Calendar, Circuit, FormerPlan, Task, TaskRun, run_of
 from tasks_app.schedule import ScheduleError, written
 from workers_app.messaging.protocol import AttemptKey, Cancel
 
+RUNNING, CANCELLED = Backfill.Status.RUNNING, Backfill.Status.CANCELLED
 CATCH_UP = ("after_outage", "after_resume", "catch_up_seconds", "catch_up_runs")
 """How a task makes up for what went by; a change of it holds for what went by already."""
 
@@ -134,6 +136,7 @@ def delete(task: Task, now: datetime) -> None:
         _settle(Task.objects.select_for_update().get(pk=task.pk), now, forget=True)
         Task.objects.filter(pk=task.pk).update(deleted_at=now, next_fire_at=None, updated_at=now)
         cancel(list(task.runs.exclude(status__in=FINAL)), now)
+        task.backfills.filter(status=RUNNING).update(status=CANCELLED, completed_at=now)
 
 
 def trigger(wishes: list[Trigger], now: datetime, user: Any = None) -> list[TaskRun]:
@@ -254,6 +257,32 @@ def delete_calendar(calendar: Calendar) -> None:
         if names:
             raise NotPossible(f"Tasks use the calendar: {', '.join(names)}. Take it out of them first.")
         calendar.delete()
+
+
+def backfill(wish: Backfill, now: datetime, user: Any = None) -> Backfill:
+    """Start to make up for nominal times of `wish.task` that have gone by; raises `ValidationError`."""
+    wish.clean_fields(exclude=["times", "total", "created_at"])
+    with transaction.atomic():
+        task = Task.objects.select_for_update().get(pk=wish.task_id)  # two of them do not choose the same times
+        if task.deleted_at:
+            raise NotPossible("The task has been deleted.")
+        times = chosen(task, wish, now)
+        if not times:
+            raise ValidationError({"since": "There is nothing to make up for in this span."})
+        wish.times = [int(at.timestamp()) for at in times]
+        wish.total, wish.created_at, wish.created_by = len(times), now, user
+        wish.save(force_insert=True)
+    outbox.hint(now)
+    return wish
+
+
+def cancel_backfill(row: Backfill, now: datetime) -> None:
+    """Make no further runs of a backfill, and cancel those that are open; raises `NotPossible` if it is over."""
+    with transaction.atomic():
+        if not Backfill.objects.filter(pk=row.pk, status=RUNNING).update(status=CANCELLED, completed_at=now):
+            raise NotPossible("The backfill is over already.")
+        cancel(list(row.runs.exclude(status__in=FINAL)), now)
+    outbox.hint(now)
 
 
 def reset_circuit(row: Circuit, now: datetime) -> None:

@@ -9,7 +9,7 @@ from tasks_app.calendars import shift_of
 from tasks_app.models import FormerPlan, MissedSpan, Task, TaskRun
 from tasks_app.schedule import Schedule, read, spec_of
 
-_TICK = timedelta(microseconds=1)
+TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Fate:
 def fates(task: Task, since: datetime, until: datetime, now: datetime, most: int) -> list[Fate]:
     """The first `most` nominal times from `since` on and before `until`, in order."""
     since = max(since, task.created_at)
-    times = list(islice(_expected(task, since, until), most))
-    end = times[-1] + _TICK if len(times) == most else until
+    times = list(islice(expected_times(task, since, until), most))
+    end = times[-1] + TICK if len(times) == most else until
     runs = task.runs.filter(origin="schedule", scheduled_for__gte=since, scheduled_for__lt=end)
     by_time = {run.scheduled_for: run for run in runs.order_by("scheduled_for")[:most]}
     spans = list(task.missed_spans.filter(until__gt=since, since__lt=end))
@@ -51,13 +51,19 @@ def _fate(task: Task, at: datetime, run: TaskRun | None, spans: list[MissedSpan]
     return Fate(at, "unknown")
 
 
-def _expected(task: Task, since: datetime, until: datetime) -> Iterator[datetime]:
-    """By each plan in its time: what comes after it was made, up to the moment at which it was given up."""
+def expected_times(task: Task, since: datetime, until: datetime) -> Iterator[datetime]:
+    """The nominal times from `since` on and before `until`, by each plan of the task in its time: what comes after it
+    was made, up to the moment at which it was given up."""
     for plan in task.former_plans.filter(until__gte=since, since__lt=until).order_by("since"):
-        yield from _times(_read(plan), max(since - _TICK, plan.since), min(until, plan.until + _TICK))
-    begun, ended = task.planned_at or task.created_at, task.deleted_at + _TICK if task.deleted_at else until
+        yield from _times(_read(plan), max(since - TICK, plan.since), min(until, plan.until + TICK))
+    begun, ended = task.planned_at or task.created_at, task.deleted_at + TICK if task.deleted_at else until
     if task.schedule or task.schedules:
-        yield from _times(task.plan(), max(since - _TICK, begun), min(until, ended))
+        yield from _times(task.plan(), max(since - TICK, begun), min(until, ended))
+
+
+def times_of(plan: Schedule, since: datetime, until: datetime) -> Iterator[datetime]:
+    """The instants of `plan` from `since` on and before `until`."""
+    return _times(plan, since - TICK, until)
 
 
 def _read(plan: FormerPlan) -> Schedule:

@@ -31,7 +31,7 @@ def refusal(problems: dict[str, list[str]]) -> SafeString:
     return render_to_string("tasks_app/admin/preview.html", {"problems": problems})
 
 
-def living(shown: SafeString) -> SafeString:
-    """`shown`, which is asked for anew while one types."""
-    address = reverse("admin:tasks_app_task_preview")
+def living(shown: SafeString, view: str = "admin:tasks_app_task_preview") -> SafeString:
+    """`shown`, which is asked for anew from `view` while one types."""
+    address = reverse(view)
     return render_to_string("tasks_app/admin/living_preview.html", {"address": address, "shown": shown})

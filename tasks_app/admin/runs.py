@@ -18,7 +18,7 @@ from tasks_app.admin.base import LinkedFilter
 from tasks_app.admin.run_actions import RunActions
 from tasks_app.admin.run_log import log_of
 from tasks_app.clock import database_now
-from tasks_app.models import RunAttempt, Task, TaskRun
+from tasks_app.models import Backfill, RunAttempt, Task, TaskRun
 from workers_app.models import WorkerInfo
 
 PERIODS = {"1": "Last hour", "24": "Last 24 hours", "168": "Last 7 days", "720": "Last 30 days"}
@@ -28,6 +28,12 @@ class TaskFilter(LinkedFilter):
     title = "task"
     parameter_name = "task"
     model = Task
+
+
+class BackfillFilter(LinkedFilter):
+    title = "backfill"
+    parameter_name = "backfill"
+    model = Backfill
 
 
 class WorkerFilter(LinkedFilter):
@@ -99,7 +105,7 @@ class RunAdmin(RunActions):
     list_display = [
         "short_id", "task", "colour", "reason", "origin", "attempt", "worker", "due", "started", "took", "exit",
     ]  # fmt: skip
-    list_filter = ["status", "origin", "task__executor", CreatedFilter, TaskFilter, WorkerFilter]
+    list_filter = ["status", "origin", "task__executor", CreatedFilter, TaskFilter, WorkerFilter, BackfillFilter]
     list_disable_select_all = True
     show_full_result_count = False
     search_fields = ["task__name"]

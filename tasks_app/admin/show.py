@@ -30,6 +30,7 @@ RUN_COLOURS = {
 }
 TASK_COLOURS = {"active": "success", "paused": "warning"}
 WORKER_COLOURS = {"online": "success", "busy": "info", "draining": "warning", "offline": "danger"}
+BACKFILL_COLOURS = {"running": "info", "completed": "success", "cancelled": "warning"}
 CIRCUIT_COLOURS = {"closed": "success", "half_open": "warning", "open": "danger"}
 
 

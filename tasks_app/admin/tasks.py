@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import JSONField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from unfold.decorators import display
 
@@ -35,7 +35,7 @@ class TaskAdmin(TaskActions):
     list_select_related = ["namespace", "calendar"]
     search_fields = ["name"]
     ordering = ["namespace__name", "name"]
-    readonly_fields = ["preview", "runs_link", "managed_by", "created", "updated"]
+    readonly_fields = ["preview", "runs_link", "backfill_link", "managed_by", "created", "updated"]
     warn_unsaved_form = True
 
     class Media:
@@ -90,7 +90,7 @@ class TaskAdmin(TaskActions):
         """A stored task also shows what follows from it."""
         if obj is None:
             return self.fieldsets
-        follows = ("What follows", {"fields": ["runs_link", "managed_by", ("created", "updated")]})
+        follows = ("What follows", {"fields": ["runs_link", "backfill_link", "managed_by", ("created", "updated")]})
         return [*self.fieldsets, follows]
 
     def get_urls(self) -> list[URLPattern]:
@@ -166,3 +166,8 @@ class TaskAdmin(TaskActions):
     @display(description="Runs")
     def runs_link(self, task: Task) -> str:
         return show.listing(TaskRun, "All runs of this task", task=task.pk)
+
+    @display(description="Missed times")
+    def backfill_link(self, task: Task) -> str:
+        address = reverse("admin:tasks_app_backfill_add", query={"task": task.pk})
+        return format_html('<a class="link" href="{}">Make up for times that have gone by</a>', address)

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 
-from tasks_app.models import Calendar, Circuit, Task, TaskRun
+from tasks_app.models import Backfill, Calendar, Circuit, Task, TaskRun
 from workers_app.models import WorkerInfo
 
 LARGEST_ID = 2**63 - 1
@@ -62,12 +62,13 @@ class RunFilter(django_filters.FilterSet):
         error_messages={"invalid_choice": f"“%(value)s” is unknown. Use: {', '.join(TaskRun.Status.values)}."},
     )
     worker = django_filters.CharFilter(field_name="worker__name", help_text="The worker's name.")
+    backfill = IdFilter(field_name="backfill_id", min_value=1, max_value=LARGEST_ID, help_text="The backfill's id.")
     since = TimeFilter(field_name="created_at", lookup_expr="gte", help_text="Created then or later.")
     until = TimeFilter(field_name="created_at", lookup_expr="lt", help_text="Created before then.")
 
     class Meta:
         model = TaskRun
-        fields = ["task", "status", "worker", "since", "until"]
+        fields = ["task", "status", "worker", "backfill", "since", "until"]
 
 
 class WorkerFilter(django_filters.FilterSet):
@@ -76,6 +77,14 @@ class WorkerFilter(django_filters.FilterSet):
     class Meta:
         model = WorkerInfo
         fields = ["name", "status"]
+
+
+class BackfillFilter(django_filters.FilterSet):
+    task = IdFilter(field_name="task_id", min_value=1, max_value=LARGEST_ID, help_text="The task's id.")
+
+    class Meta:
+        model = Backfill
+        fields = ["task", "status"]
 
 
 class CalendarFilter(django_filters.FilterSet):

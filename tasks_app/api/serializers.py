@@ -14,7 +14,7 @@ from rest_framework import serializers
 
 from access_app.models import Namespace
 from tasks_app.api.fields import ChoiceField, JSONObjectField, NumberField, TextField
-from tasks_app.models import Calendar, Circuit, RunAttempt, RunLog, Task, TaskRun
+from tasks_app.models import Backfill, Calendar, Circuit, RunAttempt, RunLog, Task, TaskRun
 from tasks_app.schedule import DIALECTS, GAPS, LANGUAGES, MAX_LENGTH, MOST_NTH, MOST_SPREAD, OVERLAPS, SPEC_FIELDS
 from tasks_app.validators import PARAMS_BYTES, validate_params
 from workers_app.models import WorkerInfo
@@ -141,7 +141,7 @@ class RunSerializer(serializers.ModelSerializer[TaskRun]):
         fields = [
             "id", "task", "task_name", "attempt", "status", "reason", "origin", "worker", "params", "scheduled_for",
             "available_at", "created_at", "assigned_at", "started_at", "completed_at", "exit_code", "result", "error",
-            "cancel_requested_at", "retry_of",
+            "cancel_requested_at", "retry_of", "backfill",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -290,6 +290,49 @@ class FatesSerializer(serializers.Serializer[Any]):
 
 class PreviewAnswerSerializer(FiresSerializer):
     words = serializers.CharField(help_text="What the schedule says, in words.")
+
+
+class BackfillWishSerializer(StrictMixin, serializers.ModelSerializer[Backfill]):
+    """Which nominal times are to be made up for."""
+
+    serializer_choice_field = ChoiceField
+    dry_run = serializers.BooleanField(default=False, help_text="True: only list them; nothing is made.")
+
+    class Meta:
+        model = Backfill
+        fields = ["since", "until", "which", "order", "parallel", "dry_run"]
+
+
+class BackfillSerializer(serializers.ModelSerializer[Backfill]):
+    """Nominal times that are made up for, one after the other."""
+
+    task_name = serializers.CharField(source="task.name")
+    left = serializers.IntegerField(help_text="So many nominal times have no run yet.")
+
+    class Meta:
+        model = Backfill
+        fields = [
+            "id", "task", "task_name", "since", "until", "which", "order", "parallel", "status", "total", "left",
+            "created_at", "completed_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class BackfillDetailSerializer(BackfillSerializer):
+    """A backfill with how far its runs are."""
+
+    runs = serializers.DictField(source="counts", child=serializers.IntegerField(), help_text="How many, by status.")
+
+    class Meta(BackfillSerializer.Meta):
+        fields = [*BackfillSerializer.Meta.fields, "runs"]
+        read_only_fields = fields
+
+
+class DryRunSerializer(serializers.Serializer[Any]):
+    """What a backfill would make up for."""
+
+    total = serializers.IntegerField()
+    times = serializers.ListField(child=serializers.DateTimeField(), help_text="Nominal times, in their order.")
 
 
 class WorkerSerializer(serializers.ModelSerializer[WorkerInfo]):

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticated
@@ -19,6 +19,9 @@ from tasks_app.api.filters import TaskFilter
 from tasks_app.api.parsing import JSONBody
 from tasks_app.api.serializers import (
     KEY_LENGTH,
+    BackfillDetailSerializer,
+    BackfillWishSerializer,
+    DryRunSerializer,
     FatesQuery,
     FatesSerializer,
     FiresSerializer,
@@ -30,9 +33,10 @@ from tasks_app.api.serializers import (
     TriggerSerializer,
     represent,
 )
+from tasks_app.backfilling import chosen
 from tasks_app.clock import database_now
 from tasks_app.expected import fates
-from tasks_app.models import Task
+from tasks_app.models import Backfill, Task
 
 KEY_HEADER = "Idempotency-Key"
 # What a trigger needs of a task, the time, and no more: this is the busiest of all requests.
@@ -60,6 +64,7 @@ class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
     queryset = Task.objects.filter(deleted_at=None).select_related("namespace", "calendar").order_by("-id")
     action_perms = {
         "run": "tasks_app.add_taskrun",
+        "backfill": "tasks_app.add_backfill",
         "pause": "tasks_app.change_task",
         "resume": "tasks_app.change_task",
         "take_over": "tasks_app.change_task",
@@ -141,6 +146,24 @@ class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
         task = self.get_object()
         actions.take_over(task, database_now())
         return Response(self.get_serializer(task).data)
+
+    @extend_schema(
+        request=BackfillWishSerializer,
+        responses={201: BackfillDetailSerializer, 200: OpenApiResponse(DryRunSerializer, "With `dry_run`.")},
+    )
+    @action(detail=True, methods=["post"])
+    def backfill(self, request: Request, pk: str) -> Response:
+        """Make up for nominal times that have gone by, also for those before there was this task."""
+        task = self.get_object()
+        wish = BackfillWishSerializer(data=request.data)
+        wish.is_valid(raise_exception=True)
+        only_list = wish.validated_data.pop("dry_run")
+        row = Backfill(task=task, **wish.validated_data)
+        if only_list:
+            times = chosen(task, row, database_now())
+            return Response(DryRunSerializer({"total": len(times), "times": times}).data)
+        actions.backfill(row, database_now(), request.user)
+        return Response(BackfillDetailSerializer(row).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(parameters=[NextFiresQuery], responses=FiresSerializer)
     @action(detail=True, url_path="next-fires", pagination_class=None, filterset_class=None)

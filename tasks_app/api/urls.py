@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.routers import DefaultRouter
 
+from tasks_app.api.backfills import BackfillViewSet
 from tasks_app.api.calendars import CalendarViewSet
 from tasks_app.api.circuits import CircuitViewSet
 from tasks_app.api.runs import RunViewSet
@@ -17,6 +18,7 @@ from tasks_app.api.workers import WorkerViewSet
 router = DefaultRouter(use_regex_path=True)
 router.include_root_view = False
 router.include_format_suffixes = False
+router.register("backfills", BackfillViewSet, basename="backfill")
 router.register("calendars", CalendarViewSet, basename="calendar")
 router.register("tasks", TaskViewSet, basename="task")
 router.register("runs", RunViewSet, basename="run")

@@ -19,6 +19,8 @@ class Outlook:
     """The distinct placements of pending runs."""
     troubled: bool
     """There are circuits that are not as good as new: else nobody needs to look at any."""
+    backfilling: bool
+    """There are backfills that are running."""
 
 
 # Placements are found by one index probe each, however many runs there are.
@@ -35,7 +37,8 @@ _LOOK = """
          WHERE status = 'active' AND deleted_at IS NULL AND next_fire_at IS NOT NULL),
         (SELECT MIN(available_at) FROM tasks_app_taskrun WHERE status = 'pending' AND available_at > %s),
         (SELECT {array}(placement) FROM found WHERE placement IS NOT NULL),
-        EXISTS (SELECT 1 FROM tasks_app_circuit WHERE state <> 'closed' OR failures > 0)
+        EXISTS (SELECT 1 FROM tasks_app_circuit WHERE state <> 'closed' OR failures > 0),
+        EXISTS (SELECT 1 FROM tasks_app_backfill WHERE status = 'running')
 """
 _ARRAY = {"postgresql": "json_agg", "sqlite": "json_group_array"}
 
@@ -45,9 +48,9 @@ def look(now: datetime) -> Outlook:
     with connection.cursor() as cursor:
         adapted = connection.ops.adapt_datetimefield_value(now)
         cursor.execute(_LOOK.format(array=_ARRAY[connection.vendor]), [adapted])
-        due, ready, placements, troubled = cursor.fetchone()
+        due, ready, placements, troubled, backfilling = cursor.fetchone()
     found = json.loads(placements) if isinstance(placements, str) else placements
-    return Outlook(_moment(due), _moment(ready), found or [], bool(troubled))
+    return Outlook(_moment(due), _moment(ready), found or [], bool(troubled), bool(backfilling))
 
 
 def _moment(value: datetime | str | None) -> datetime | None:

@@ -17,6 +17,7 @@ from django.db import DatabaseError, InterfaceError, InternalError, OperationalE
 
 from tasks_app.clock import ClockWatch, database_now
 from tasks_app.dispatch.assign import BATCH, Assigned, assign
+from tasks_app.dispatch.backfill import release
 from tasks_app.dispatch.fire import fire
 from tasks_app.dispatch.leases import LEASE_SECONDS, Letter, ask, renew
 from tasks_app.dispatch.mail import Mail
@@ -61,6 +62,7 @@ class Dispatcher(Scheduler):
         self._busy = False
         self._starved = True
         self._troubled = True
+        self._backfilling = True
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """One turn of the loop. Returns 0: it has waited already."""
@@ -102,6 +104,8 @@ class Dispatcher(Scheduler):
             return recorded
         self._recover(now)
         outlook = look(now)
+        if outlook.backfilling and release(now):
+            outlook = look(now)
         self._hand_out(_assign(now, outlook), now, outlook)
         for _ in range(FIRES):
             if not outlook.next_due or outlook.next_due > now:
@@ -118,7 +122,7 @@ class Dispatcher(Scheduler):
 
     def _hand_out(self, assigned: Assigned, now: datetime, outlook: Outlook) -> None:
         """Send what is assigned and assign all that is left, and note whether any of it may lack a slot."""
-        self._troubled = outlook.troubled
+        self._troubled, self._backfilling = outlook.troubled, outlook.backfilling
         self._mail.send(assigned.letters, now)
         while assigned.number == BATCH:
             assigned = _assign(now, outlook)
@@ -139,14 +143,13 @@ class Dispatcher(Scheduler):
 
     def _may_change_what_is_due(self, message: ToDispatcher) -> bool:
         """False for what comes often and changes nothing: a success frees a slot, but for whom?"""
+        wanted = self._starved or self._backfilling
         match message:
             case Hint():
                 return True
             case Heartbeat():
                 return self._starved
-        return any(
-            self._starved or not _succeeded(item) for item in message.items if not isinstance(item, Started | Output)
-        )
+        return any(wanted or not _succeeded(item) for item in message.items if not isinstance(item, Started | Output))
 
     def _recover(self, now: datetime) -> None:
         if time.monotonic() < self._recover_at:

@@ -1,5 +1,6 @@
 """What should run (Task), what is meant to run once (TaskRun), and what became of each try."""
 
+from tasks_app.models.backfill import MOST_PARALLEL, Backfill
 from tasks_app.models.calendar import Calendar
 from tasks_app.models.circuit import Circuit, set_aside_until
 from tasks_app.models.missed import FormerPlan, MissedSpan
@@ -10,7 +11,9 @@ from tasks_app.models.task import MOST_SCHEDULES, Task, default_namespace
 __all__ = [
     "ACTIVE",
     "FINAL",
+    "MOST_PARALLEL",
     "MOST_SCHEDULES",
+    "Backfill",
     "Calendar",
     "Circuit",
     "FormerPlan",

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
+from tasks_app.models.backfill import Backfill
 from tasks_app.models.task import Task
 from workers_app.models import WorkerInfo
 
@@ -34,6 +35,7 @@ class TaskRun(models.Model):
         SCHEDULE = "schedule"
         MANUAL = "manual"
         RETRY = "retry"
+        BACKFILL = "backfill"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="runs")
@@ -59,6 +61,9 @@ class TaskRun(models.Model):
     cancel_requested_at = models.DateTimeField(null=True)
     idempotency_key = models.CharField(max_length=200, null=True)
     retry_of = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="retries")
+    backfill = models.ForeignKey(
+        Backfill, null=True, on_delete=models.SET_NULL, related_name="runs", db_index=False, help_text="It belongs to."
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
@@ -95,6 +100,7 @@ class TaskRun(models.Model):
             models.Index(fields=["task", "-id"], name="run_of_task"),
             models.Index(fields=["worker", "-id"], name="run_of_worker"),
             models.Index(fields=["status", "-id"], name="run_by_status"),
+            models.Index(fields=["backfill", "-id"], name="run_of_backfill", condition=Q(backfill__isnull=False)),
         ]
 
     def __str__(self) -> str:

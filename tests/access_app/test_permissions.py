@@ -4,7 +4,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from tasks_app.clock import database_now
-from tasks_app.models import Calendar, Circuit, Task, TaskRun
+from tasks_app.models import Backfill, Calendar, Circuit, Task, TaskRun
 from tests.tasks_app.api.conftest import RUNS, TASK, TASKS, WORKERS, refused, rows
 from tests.tasks_app.api.conftest import make_run as _make_run
 from tests.tasks_app.api.conftest import make_task as _make_task
@@ -17,7 +17,9 @@ pytestmark = pytest.mark.django_db
 make_run, make_task, make_worker, task, worker = _make_run, _make_task, _make_worker, _task, _worker
 
 CIRCUITS = "/api/v1/circuits/"
+BACKFILLS = "/api/v1/backfills/"
 CALENDARS = "/api/v1/calendars/"
+SPAN = {"since": "2024-01-01T00:00:00Z", "until": "2024-01-04T00:00:00Z"}
 READING = [
     ("get", TASKS, "view_task"),
     ("get", "{task}", "view_task"),
@@ -28,6 +30,8 @@ READING = [
     ("get", "{run}logs/stream/", "view_runlog"),
     ("get", WORKERS, "view_workerinfo"),
     ("get", "{worker}", "view_workerinfo"),
+    ("get", BACKFILLS, "view_backfill"),
+    ("get", "{backfill}", "view_backfill"),
     ("get", CALENDARS, "view_calendar"),
     ("get", "{calendar}", "view_calendar"),
     ("get", "{calendar}days/", "view_calendar"),
@@ -47,6 +51,8 @@ WRITING = [
     ("post", "{run}retry/", "add_taskrun"),
     ("post", "{worker}drain/", "change_workerinfo"),
     ("post", "{worker}undrain/", "change_workerinfo"),
+    ("post", "{task}backfill/", "add_backfill"),
+    ("post", "{backfill}cancel/", "change_backfill"),
     ("post", CALENDARS, "add_calendar"),
     ("put", "{calendar}", "change_calendar"),
     ("patch", "{calendar}", "change_calendar"),
@@ -55,7 +61,7 @@ WRITING = [
     ("post", "{circuit}reset/", "change_circuit"),
 ]
 SIGNED_IN = [("post", "/api/v1/schedules/preview/"), ("get", "/api/v1/schema/"), ("get", "/api/v1/docs/")]
-VIEW = ("view_task", "view_taskrun", "view_runlog", "view_workerinfo", "view_calendar", "view_circuit")
+VIEW = ("view_task", "view_taskrun", "view_runlog", "view_workerinfo", "view_backfill", "view_calendar", "view_circuit")
 
 
 @pytest.fixture
@@ -63,15 +69,20 @@ def call(task, worker, make_run):
     """Calls one of the addresses above, with a body that would be good for most."""
     run = make_run("pending")
     calendar = Calendar.objects.create(name="works", closed="sat, sun")
+    Task.objects.filter(pk=task.pk).update(schedule="@daily")
+    backfill = Backfill.objects.create(task=task, times=[1], total=1, created_at=database_now(), **SPAN)
     circuit = Circuit.objects.create(target="task:1", failures=1, updated_at=database_now())
 
     def send(client, method, address):
         names = {"task": f"{TASKS}{task.pk}/", "run": f"{RUNS}{run.pk}/", "worker": f"{WORKERS}{worker.pk}/"}
+        names["backfill"] = f"{BACKFILLS}{backfill.pk}/"
         names["calendar"] = f"{CALENDARS}{calendar.pk}/"
         names["circuit"] = f"{CIRCUITS}{circuit.pk}/"
         body = [{"task": task.pk}] if address.endswith("bulk/") else {**TASK, "name": "new"}
         if "calendar" in address:
             body = {"ics": ICS} if address.endswith("import-ics/") else {"name": "holidays"}
+        if address.endswith("backfill/"):
+            body = SPAN
         if address.endswith("preview/"):
             body = {"schedule": "@daily"}
         if address.endswith("run/"):
@@ -85,8 +96,9 @@ def everything():
     tasks = Task.objects.values_list("pk", "status", "name", "deleted_at")
     circuits = list(Circuit.objects.values_list("pk", "failures"))
     calendars = list(Calendar.objects.values_list("pk", "name", "closed"))
+    backfills = list(Backfill.objects.values_list("pk", "status"))
     runs = list(TaskRun.objects.values_list("pk", "status", "cancel_requested_at"))
-    return rows(), calendars, list(tasks), runs, circuits
+    return rows(), backfills, calendars, list(tasks), runs, circuits
 
 
 @pytest.mark.parametrize(("method", "address"), [row[:2] for row in READING + WRITING] + SIGNED_IN)
