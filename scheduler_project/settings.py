@@ -117,6 +117,7 @@ SPECTACULAR_SETTINGS = {
         "tasks_app.api.openapi.describe_errors",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "BackfillStatus": "tasks_app.models.Backfill.Status",
         "CatchUp": "tasks_app.models.Task.CatchUp",
         "TaskStatus": "tasks_app.models.Task.Status",
         "RunStatus": "tasks_app.models.TaskRun.Status",

@@ -7,9 +7,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app import actions
+from tasks_app.api.backfill_serializers import BackfillDetailSerializer, BackfillSerializer
 from tasks_app.api.filters import BackfillFilter
 from tasks_app.api.parsing import JSONBody
-from tasks_app.api.serializers import BackfillDetailSerializer, BackfillSerializer
 from tasks_app.clock import database_now
 from tasks_app.models import Backfill
 

@@ -11,9 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app import actions
+from tasks_app.api.calendar_serializers import CalendarSerializer, DaysQuery, DaysSerializer, IcsSerializer
 from tasks_app.api.filters import CalendarFilter
 from tasks_app.api.parsing import JSONBody
-from tasks_app.api.serializers import CalendarSerializer, DaysQuery, DaysSerializer, IcsSerializer
 from tasks_app.clock import database_now
 from tasks_app.models import Calendar
 

@@ -1,26 +1,23 @@
 """JSON ↔ models. Rules live in the models; here is only what belongs to the wire."""
 
 from copy import copy
-from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import models
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from access_app.models import Namespace
 from tasks_app.api.fields import ChoiceField, JSONObjectField, NumberField, TextField
-from tasks_app.models import Backfill, Calendar, Circuit, RunAttempt, RunLog, Task, TaskRun
+from tasks_app.models import Calendar, Circuit, RunAttempt, RunLog, Task, TaskRun
 from tasks_app.schedule import DIALECTS, GAPS, LANGUAGES, MAX_LENGTH, MOST_NTH, MOST_SPREAD, OVERLAPS, SPEC_FIELDS
 from tasks_app.validators import PARAMS_BYTES, validate_params
 from workers_app.models import WorkerInfo
 
 KEY_LENGTH = 200
-YEAR, MOST_DAYS = timedelta(days=365), timedelta(days=1100)
 AFTER = "Fires after this time; without an offset, UTC. Left out: from now on."
 
 
@@ -292,49 +289,6 @@ class PreviewAnswerSerializer(FiresSerializer):
     words = serializers.CharField(help_text="What the schedule says, in words.")
 
 
-class BackfillWishSerializer(StrictMixin, serializers.ModelSerializer[Backfill]):
-    """Which nominal times are to be made up for."""
-
-    serializer_choice_field = ChoiceField
-    dry_run = serializers.BooleanField(default=False, help_text="True: only list them; nothing is made.")
-
-    class Meta:
-        model = Backfill
-        fields = ["since", "until", "which", "order", "parallel", "dry_run"]
-
-
-class BackfillSerializer(serializers.ModelSerializer[Backfill]):
-    """Nominal times that are made up for, one after the other."""
-
-    task_name = serializers.CharField(source="task.name")
-    left = serializers.IntegerField(help_text="So many nominal times have no run yet.")
-
-    class Meta:
-        model = Backfill
-        fields = [
-            "id", "task", "task_name", "since", "until", "which", "order", "parallel", "status", "total", "left",
-            "created_at", "completed_at",
-        ]  # fmt: skip
-        read_only_fields = fields
-
-
-class BackfillDetailSerializer(BackfillSerializer):
-    """A backfill with how far its runs are."""
-
-    runs = serializers.DictField(source="counts", child=serializers.IntegerField(), help_text="How many, by status.")
-
-    class Meta(BackfillSerializer.Meta):
-        fields = [*BackfillSerializer.Meta.fields, "runs"]
-        read_only_fields = fields
-
-
-class DryRunSerializer(serializers.Serializer[Any]):
-    """What a backfill would make up for."""
-
-    total = serializers.IntegerField()
-    times = serializers.ListField(child=serializers.DateTimeField(), help_text="Nominal times, in their order.")
-
-
 class WorkerSerializer(serializers.ModelSerializer[WorkerInfo]):
     set_aside_until = serializers.DateTimeField(
         read_only=True,
@@ -351,66 +305,6 @@ class WorkerSerializer(serializers.ModelSerializer[WorkerInfo]):
             "set_aside_until",
         ]  # fmt: skip
         read_only_fields = fields
-
-
-class CalendarSerializer(StrictMixin, ModelRules):
-    """Which days and hours are closed."""
-
-    serializer_field_mapping = TaskSerializer.serializer_field_mapping
-    serializer_choice_field = ChoiceField
-    namespace = serializers.SlugRelatedField(
-        slug_field="name",
-        queryset=Namespace.objects.all(),
-        required=False,
-        allow_null=True,
-        error_messages={"does_not_exist": "There is no namespace “{value}”.", "invalid": "This must be a name."},
-        help_text="The namespace whose tasks can use it; null: all can.",
-    )
-
-    class Meta:
-        model = Calendar
-        fields = [
-            "id", "name", "namespace", "description", "kind", "closed", "open", "timezone", "for_all", "created_at",
-            "updated_at",
-        ]  # fmt: skip
-        read_only_fields = ["created_at", "updated_at"]
-        extra_kwargs = {
-            "name": {"trim_whitespace": False, "validators": []},
-            "closed": {"trim_whitespace": False},
-            "open": {"trim_whitespace": False},
-        }
-        validators: list[Any] = []
-
-
-class DaysQuery(serializers.Serializer[Any]):
-    since = serializers.DateField(required=False, help_text="Left out: today.")
-    until = serializers.DateField(required=False, help_text="Before then. Left out: a year after `since`.")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        since = attrs.get("since") or timezone.now().date()
-        until = attrs.get("until") or since + min(YEAR, date.max - since)
-        if not timedelta() < until - since <= MOST_DAYS:
-            raise serializers.ValidationError({"until": f"Use a day after since, by at most {MOST_DAYS.days:,} days."})
-        return {"since": since, "until": until}
-
-
-class ClosedDaySerializer(serializers.Serializer[Any]):
-    date = serializers.DateField()
-    name = serializers.CharField(help_text="Why it is closed.")
-
-
-class DaysSerializer(serializers.Serializer[Any]):
-    """The days that are closed as a whole."""
-
-    days = ClosedDaySerializer(many=True)
-
-
-class IcsSerializer(StrictMixin, serializers.Serializer[Any]):
-    """A file of another calendar, and where its events go."""
-
-    ics = serializers.CharField(max_length=2_000_000, trim_whitespace=False, help_text="The text of an iCalendar file.")
-    field = ChoiceField(choices=["closed", "open"], default="closed", help_text="Are its events closed, or open?")
-    replace = serializers.BooleanField(default=False, help_text="True: in place of what stands there, not beside it.")
 
 
 class CircuitSerializer(serializers.ModelSerializer[Circuit]):

@@ -15,13 +15,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks_app import actions, closing, schedule
+from tasks_app.api.backfill_serializers import BackfillDetailSerializer, BackfillWishSerializer, DryRunSerializer
 from tasks_app.api.filters import TaskFilter
 from tasks_app.api.parsing import JSONBody
 from tasks_app.api.serializers import (
     KEY_LENGTH,
-    BackfillDetailSerializer,
-    BackfillWishSerializer,
-    DryRunSerializer,
     FatesQuery,
     FatesSerializer,
     FiresSerializer,

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_there_is_nothing_to_do():
-    assert look(NOW) == Outlook(None, None, [], troubled=False)
+    assert look(NOW) == Outlook(None, None, [], troubled=False, backfilling=False)
 
 
 def test_the_next_nominal_time(django_assert_num_queries):
