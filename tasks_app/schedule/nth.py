@@ -16,10 +16,10 @@ class EveryNth:
 
     def first_from(self, wall: datetime) -> datetime | None:
         """The first local time at or after `wall`."""
-        found = self.times.first_from(max(wall, self.anchor))
-        last = max(wall, self.anchor).year + HORIZON
+        start = max(wall, self.anchor)
+        found = self.times.first_from(start)
         for _ in range(-self.times.count(self.anchor, found) % self.n if found else 0):
-            found = found and self.times.first_from(found + timedelta(seconds=1))
-            if found is None or found.year > last:
+            if found is None or found.year > start.year + HORIZON:  # a thousand leap years are more than the calendar
                 return None
+            found = self.times.first_from(found + timedelta(seconds=1))
         return found

@@ -1,12 +1,11 @@
 """The local times of a recurrence rule (RFC 5545, section 3.3.10), for periods of a day and longer."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from calendar import isleap, monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
-from itertools import groupby, islice, takewhile
+from itertools import dropwhile, groupby, islice, takewhile
 from typing import Literal
 
 from tasks_app.schedule.walls import HORIZON
@@ -45,8 +44,7 @@ class RuleTimes:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self._clock = [time(h, m, s) for h in rule.hours for m in rule.minutes for s in rule.seconds]
-        self._days_of = lru_cache(maxsize=8)(self._matching)
-        self._chosen_of = lru_cache(maxsize=8)(self._choose)
+        self._shapes: dict[tuple[int, ...], list[int]] = {}
         self._counted = None if rule.count is None else list(islice(self._all_from(rule.start), rule.count))
 
     def first_from(self, wall: datetime) -> datetime | None:
@@ -58,25 +56,44 @@ class RuleTimes:
 
     def _all_from(self, wall: datetime) -> Iterator[datetime]:
         until = self.rule.until or datetime.max
-        if self.rule.positions:
-            times = self._chosen_from(wall.date())
-        else:
-            times = (datetime.combine(day, clock) for day in self._days_from(wall.date()) for clock in self._clock)
-        return takewhile(lambda each: each <= until, (each for each in times if each >= wall))
+        times = self._chosen_from(wall.date()) if self.rule.positions else self._times_from(wall.date())
+        return takewhile(lambda each: each <= until, dropwhile(lambda each: each < wall, times))
+
+    def _times_from(self, day: date) -> Iterator[datetime]:
+        return (datetime.combine(each, clock) for each in self._days_from(day) for clock in self._clock)
 
     def _chosen_from(self, day: date) -> Iterator[datetime]:
         """What BYSETPOS leaves of each period, from that of `day` on."""
-        periods = (self._bounds(each) for each in self._days_from(self._bounds(day)[0]))
-        for (first, last), _ in groupby(periods):
-            yield from self._chosen_of(first, last)
+        clock = self._clock
+        for _, period in groupby(self._days_from(self._first_day(day)), self._period):
+            days = list(period)
+            size = len(days) * len(clock)
+            for place in sorted({n - 1 if n > 0 else size + n for n in self.rule.positions}):
+                if 0 <= place < size:
+                    yield datetime.combine(days[place // len(clock)], clock[place % len(clock)])
 
     def _days_from(self, day: date) -> Iterator[date]:
         """The days from `day` on that the filters let pass, in periods that the interval does not leave out."""
-        for year in range(day.year, day.year + HORIZON + 1):
-            yield from (each for each in self._days_of(year) if each >= day)
+        interval = self.rule.interval
+        for year in range(day.year, day.year + HORIZON + 2):
+            if self.rule.frequency == "YEARLY" and (year - self.rule.start.year) % interval:
+                continue
+            first, places = date(year, 1, 1).toordinal(), self._places(year)
+            for place in places[bisect_left(places, day.toordinal() - first) :]:
+                each = date.fromordinal(first + place)
+                if self._period(each) % interval == 0:
+                    yield each
 
-    def _is_in_turn(self, day: date) -> bool:
-        return self._period(day) % self.rule.interval == 0
+    def _first_day(self, day: date) -> date:
+        """The first day of the period that `day` is in."""
+        match self.rule.frequency:
+            case "YEARLY":
+                return day.replace(month=1, day=1)
+            case "MONTHLY":
+                return day.replace(day=1)
+            case "WEEKLY":
+                return day - timedelta(days=(day.weekday() - self.rule.week_start) % 7)
+        return day
 
     def _period(self, day: date) -> int:
         """Which period since that of the start; periods are years, months, weeks or days."""
@@ -89,33 +106,17 @@ class RuleTimes:
             return (day.toordinal() - 1 - first) // 7 - (start.toordinal() - 1 - first) // 7
         return day.toordinal() - start.toordinal()
 
-    def _bounds(self, day: date) -> tuple[date, date]:
-        """The first and the last day of the period that `day` is in."""
-        frequency = self.rule.frequency
-        if frequency == "YEARLY":
-            return date(day.year, 1, 1), date(day.year, 12, 31)
-        if frequency == "MONTHLY":
-            return day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1])
-        if frequency == "WEEKLY":
-            first = day - timedelta(days=(day.weekday() - self.rule.week_start) % 7)
-            return first, first + timedelta(days=6)
-        return day, day
+    def _places(self, year: int) -> list[int]:
+        """The days of a year that the filters let pass, counted from 0 on.
 
-    def _choose(self, first: date, last: date) -> list[datetime]:
-        """What BYSETPOS leaves of one period, in order."""
-        years = (self._days_of(year) for year in range(first.year, last.year + 1))
-        days = [day for found in years for day in found[bisect_left(found, first) : bisect_right(found, last)]]
-        times = [datetime.combine(day, clock) for day in days for clock in self._clock]
-        places = {n - 1 if n > 0 else len(times) + n for n in self.rule.positions}
-        return [times[place] for place in sorted(places) if 0 <= place < len(times)]
-
-    def _matching(self, year: int) -> list[date]:
-        """The days of a year that the filters let pass, in periods that the interval does not leave out."""
-        months = sorted(self.rule.months or range(1, 13))
-        if self.rule.frequency in ("YEARLY", "MONTHLY"):
-            months = [month for month in months if self._is_in_turn(date(year, month, 1))]
-        days = (date(year, month, n + 1) for month in months for n in range(monthrange(year, month)[1]))
-        return [day for day in days if self._is_in_turn(day) and self._passes(day)]
+        They depend on its first weekday, on its length and on that of its neighbours alone: there are about 30 shapes.
+        """
+        shape = (date(year, 1, 1).weekday(), *map(isleap, (year - 1, year, year + 1)))
+        if shape not in self._shapes:
+            months = self.rule.months or range(1, 13)
+            days = (date(year, month, n + 1) for month in sorted(months) for n in range(monthrange(year, month)[1]))
+            self._shapes[shape] = [_of_year(day)[0] - 1 for day in days if self._passes(day)]
+        return self._shapes[shape]
 
     def _passes(self, day: date) -> bool:
         rule = self.rule

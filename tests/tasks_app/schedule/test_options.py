@@ -93,6 +93,12 @@ def test_every_nth_is_each_nth_of_all(schedule: str, n: int, start: datetime, sk
     assert found.next_after(later - timedelta(seconds=1)) == later
 
 
+@pytest.mark.parametrize("schedule", ["0 0 29 2 *", "0 0 29 2 */7", "43 3 * 2 MON#5"])
+def test_nth_of_what_is_rare_is_none_within_the_horizon(schedule: str) -> None:
+    plan = read((Spec(schedule, starts_at=utc("1970-01-01"), every_nth=1000),), "")
+    assert plan.next_after(utc("2026-01-01")) is None
+
+
 def test_nth_goes_on_over_changes_of_the_clock() -> None:
     """Every second day at 02:30, though one of them has none and one has two."""
     spec = Spec("30 2 * * *", BERLIN, every_nth=2, starts_at=utc("2024-03-27"))
