@@ -65,7 +65,7 @@ class RuleTimes:
     def _chosen_from(self, day: date) -> Iterator[datetime]:
         """What BYSETPOS leaves of each period, from that of `day` on."""
         clock = self._clock
-        for _, period in groupby(self._days_from(self._first_day(day)), self._period):
+        for _, period in groupby(self._days_from(self._first_day(self._period(day))), self._period):
             days = list(period)
             size = len(days) * len(clock)
             for place in sorted({n - 1 if n > 0 else size + n for n in self.rule.positions}):
@@ -74,26 +74,32 @@ class RuleTimes:
 
     def _days_from(self, day: date) -> Iterator[date]:
         """The days from `day` on that the filters let pass, in periods that the interval does not leave out."""
-        interval = self.rule.interval
-        for year in range(day.year, day.year + HORIZON + 2):
-            if self.rule.frequency == "YEARLY" and (year - self.rule.start.year) % interval:
-                continue
-            first, places = date(year, 1, 1).toordinal(), self._places(year)
-            for place in places[bisect_left(places, day.toordinal() - first) :]:
-                each = date.fromordinal(first + place)
-                if self._period(each) % interval == 0:
-                    yield each
+        interval, end = self.rule.interval, day.year + HORIZON + 2
+        while day.year < end:
+            first, places = date(day.year, 1, 1), self._places(day.year)
+            for place in places[bisect_left(places, (day - first).days) :]:
+                found = first + timedelta(days=place)
+                period = self._period(found)
+                if left_out := period % interval:
+                    day = self._first_day(period + interval - left_out)
+                    break
+                yield found
+            else:
+                day = date(day.year + 1, 1, 1)
 
-    def _first_day(self, day: date) -> date:
-        """The first day of the period that `day` is in."""
+    def _first_day(self, period: int) -> date:
+        """The first day of that period since the start's; the last day there is where it comes later."""
+        start = self.rule.start.date()
         match self.rule.frequency:
             case "YEARLY":
-                return day.replace(month=1, day=1)
+                year, month = start.year + period, 0
             case "MONTHLY":
-                return day.replace(day=1)
+                year, month = divmod(start.year * 12 + start.month - 1 + period, 12)
             case "WEEKLY":
-                return day - timedelta(days=(day.weekday() - self.rule.week_start) % 7)
-        return day
+                return start + timedelta(weeks=period, days=-((start.weekday() - self.rule.week_start) % 7))
+            case _:
+                return start + timedelta(days=period)
+        return date(year, month + 1, 1) if year <= date.max.year else date.max
 
     def _period(self, day: date) -> int:
         """Which period since that of the start; periods are years, months, weeks or days."""

@@ -2,7 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from unittest.mock import patch
 
 import pytest
@@ -14,6 +14,8 @@ from tasks_app.schedule import ScheduleError, Spec, read
 from tasks_app.schedule.reading import _read
 from tests.tasks_app.schedule.test_cron import BERLIN, NEW_YORK, full, utc
 from tests.tasks_app.schedule.test_dialects import times
+
+WEEKDAYS = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 
 # New York: until 10 November 2024 and from 3 November on 09:00 is 14:00Z, in summer 13:00Z.
 EXAMPLES = [
@@ -170,6 +172,21 @@ def test_it_ends_with_its_count() -> None:
     assert plan.next_after(utc("2026-01-07 09:00")) is None
 
 
+@pytest.mark.parametrize("frequency", ["YEARLY", "MONTHLY", "WEEKLY", "DAILY"])
+def test_periods_beyond_the_calendar_are_none(frequency: str) -> None:
+    plan = read((Spec(f"DTSTART:98990131T090000 RRULE:FREQ={frequency};INTERVAL=1000;COUNT=100"),), "")
+    assert plan.next_after(utc("9898-12-31")) == utc("9899-01-31 09:00")
+
+
+@pytest.mark.parametrize("week_start", WEEKDAYS)
+def test_a_chosen_week_goes_over_new_year(week_start: str) -> None:
+    rule = f"FREQ=WEEKLY;BYDAY={','.join(WEEKDAYS)};BYSETPOS=1;WKST={week_start}"
+    plan = read((Spec(f"DTSTART:20251201T090000 RRULE:{rule}"),), "")
+    found = [fire.at for fire in plan.fires(utc("2025-12-20"), 4)]
+    assert {at.weekday() for at in found} == {WEEKDAYS.index(week_start)}
+    assert [later - at for at, later in pairwise(found)] == [timedelta(days=7)] * 3
+
+
 # --- against dateutil
 
 numbers = {
@@ -188,7 +205,6 @@ fitting = {
     "WEEKLY": ["BYMONTH", "BYHOUR", "BYMINUTE", "BYSETPOS"],
     "DAILY": ["BYMONTH", "BYMONTHDAY", "BYHOUR", "BYMINUTE", "BYSETPOS"],
 }
-WEEKDAYS = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 
 
 @st.composite
