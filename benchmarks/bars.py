@@ -116,6 +116,16 @@ def _on_postgresql(measure: str, *path: str) -> Callable[[Results], tuple[Any, s
     return find
 
 
+def _with_tasks(measure: str, *path: str) -> Callable[[Results], tuple[Any, str]]:
+    """The same, and how many tasks there were: the quick benchmark has fewer."""
+
+    def find(results: Results) -> tuple[Any, str]:
+        found, stack = _on_postgresql(measure, *path)(results)
+        return found, f"{results[measure]['tasks']:,} tasks, {stack}"
+
+    return find
+
+
 def _streams(results: Results) -> tuple[Any, str]:
     return results["streams"]["ratio"], "redis"
 
@@ -191,5 +201,54 @@ BARS = (
         _best("sqlite", "valkey"),
         Limit("≥", 10_000),
         Limit("≥", 20_000),
+    ),
+    Bar(
+        "next fires a second, one core",
+        "planning",
+        _on_postgresql("planning", "next_fires_per_second"),
+        Limit("≥", 20_000),
+        Limit("≥", 60_000),
+    ),
+    Bar(
+        "the hardest single next fire, ms",
+        "planning",
+        _on_postgresql("planning", "next_ms"),
+        Limit("≤", 50),
+        Limit("≤", 5),
+    ),
+    Bar(
+        "what is due after 101 minutes, 400 days, ms",
+        "planning",
+        _on_postgresql("planning", "outage_ms"),
+        Limit("≤", 100),
+        Limit("≤", 100),
+    ),
+    Bar(
+        "apply of 10,000 tasks, s",
+        "apply",
+        _with_tasks("apply", "seconds"),
+        Limit("<", 30),
+        Limit("<", 5),
+    ),
+    Bar(
+        "fires a second sustained, one dispatcher",
+        "fires",
+        _with_tasks("fires", "per_second"),
+        Limit("≥", 1_000),
+        Limit("≥", 5_000),
+    ),
+    Bar(
+        "fire lag, 1,000,000 tasks, 10,000 due a minute, p99 ms",
+        "scale",
+        _with_tasks("scale", "lag_ms", "p99"),
+        Limit("<", 1_000),
+        Limit("<", 250),
+    ),
+    Bar(
+        "dispatcher's memory with 1,000,000 tasks, PSS MB",
+        "scale",
+        _with_tasks("scale", "dispatcher_pss_mb"),
+        Limit("<", 120),
+        Limit("<", 80),
     ),
 )

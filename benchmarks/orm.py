@@ -1,4 +1,4 @@
-"""What needs the scheduler's own models, in a process of its own: `python -m benchmarks.orm prepare|cron|pause …`."""
+"""What needs the scheduler's own models, in a process of its own: `python -m benchmarks.orm prepare|cron|…`."""
 
 import json
 import sys
@@ -11,6 +11,7 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402 - only after setup
 
+from benchmarks.timings import all_timings  # noqa: E402 - only after setup
 from scheduler_project.standalone import first_start  # noqa: E402
 from tasks_app.clock import database_now  # noqa: E402
 from tasks_app.models import Task, default_namespace  # noqa: E402
@@ -43,7 +44,12 @@ def pause() -> None:
     Task.objects.exclude(schedule="").update(status=Task.Status.PAUSED, next_fire_at=None)
 
 
-ACTIONS: dict[str, Callable[..., None]] = {"prepare": prepare, "cron": cron, "pause": pause}
+def timings(seconds: str) -> None:
+    """Time schedules; print what they cost."""
+    print(json.dumps(all_timings(float(seconds))))
+
+
+ACTIONS: dict[str, Callable[..., None]] = {"prepare": prepare, "cron": cron, "pause": pause, "timings": timings}
 
 if __name__ == "__main__":
     ACTIONS[sys.argv[1]](*sys.argv[2:])

@@ -4,14 +4,17 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import concurrency, cron, latency, memory, servers, throughput
+from benchmarks import applying, concurrency, cron, latency, memory, planning, scale, servers, sustained, throughput
 from benchmarks.baseline import measure as baseline
 from benchmarks.size import Size
 from benchmarks.stack import Stack
 
 Measure = Callable[[Stack, Size, Callable[[str], None]], dict[str, Any]]
 
-NAMES = ("floor", "throughput", "baseline", "latency", "cron", "concurrency", "memory", "streams")
+NAMES = (
+    *("floor", "throughput", "baseline", "latency", "cron", "concurrency", "memory", "streams"),
+    *("planning", "apply", "fires", "scale"),
+)
 """What `--only` knows."""
 MEASURES: dict[str, Measure] = {
     # In this order: memory first, while the processes have done nothing yet; the largest load last.
@@ -22,6 +25,11 @@ MEASURES: dict[str, Measure] = {
     "latency": latency.measure,
     "cron": cron.measure,
     "concurrency": concurrency.measure,
+    "planning": planning.measure,
+    "apply": applying.measure,
+    # These fill the database with tasks.
+    "fires": sustained.measure,
+    "scale": scale.measure,
 }
 
 
@@ -74,5 +82,9 @@ def seconds(measure: str, size: Size) -> float:
         "latency": 6 + (size.latency_rounds + 1) * (size.latency_seconds + 1),
         "cron": 16 + 10 * size.cron_fires,
         "concurrency": sum(7 + number / 150 for number in size.at_once),
+        "planning": 3 + size.planning_seconds,
+        "apply": 2 + size.apply_tasks / 500,
+        "fires": 10 + size.fires_tasks / 1_200 + size.beat_seconds,
+        "scale": 4 + size.scale_tasks / 8_000 + size.scale_seconds,
         "streams": size.stream_rounds * len(size.stream_prefetches) * (7 + size.stream_tasks / 500),
     }[measure]

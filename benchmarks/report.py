@@ -92,6 +92,9 @@ def _lags(results: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
         ):
             if name in section:
                 yield way + title, section[name]
+    if "scale" in results:
+        yield "many tasks, nominal time → run made", results["scale"]["lag_ms"]
+        yield "many tasks, nominal time → process started", results["scale"]["start_ms"]
     if "cron" in results:
         yield "cron, nominal time → process started", results["cron"]["cron_lag_ms"]
 
@@ -107,7 +110,25 @@ def _memory(results: dict[str, Any]) -> Table | None:
     return (("memory", "PSS MB", ""), rows) if rows else None
 
 
+def _schedules(results: dict[str, Any]) -> Table | None:
+    rows: list[Sequence[str]] = []
+    if found := results.get("planning"):
+        rows += [(f"next fire, {name}", _number(each["next_ms"]), "ms") for name, each in found["single"].items()]
+        rows += [(f"reading it, {name}", _number(each["read_ms"]), "ms") for name, each in found["single"].items()]
+        rows += [(f"what is due after {name}", _number(value), "ms") for name, value in found["outages"].items()]
+    if found := results.get("apply"):
+        rows.append((f"apply again, {found['tasks']:,} tasks, unchanged", _number(found["again_seconds"]), "s"))
+    if found := results.get("fires"):
+        for name, each in (("ours", found), ("django-celery-beat", found["beat"])):
+            costs = ", ".join(f"{who} {value:.2f}" for who, value in each["cpu_ms_per_fire"].items())
+            rows.append((f"fires a second, {name}", _number(each["per_second"]), f"CPU ms per fire: {costs}"))
+        rows.append(("… times as fast, ours", _number(found["times_faster"]), ""))
+        rows.append(("… times our CPU per fire, django-celery-beat", _number(found["times_less_cpu"]), ""))
+    return (("schedules", "", ""), rows) if rows else None
+
+
 SECTIONS = {
+    "Schedules": _schedules,
     "The machine's floor": _floor,
     "Throughput": _throughput,
     "Latency": _latency,

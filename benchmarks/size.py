@@ -30,6 +30,15 @@ class Size:
     stream_tasks: int
     stream_rounds: int
     stream_prefetches: tuple[str, ...]
+    planning_seconds: float
+    apply_tasks: int
+    fires_tasks: int
+    """All due at once."""
+    beat_tasks: int
+    beat_seconds: float
+    scale_tasks: int
+    due_per_minute: int
+    scale_seconds: int
     matrix: dict[str, tuple[str, ...]]
     """Database → the brokers it is measured with, the one we expect most of first."""
 
@@ -54,6 +63,14 @@ FULL = Size(
     stream_tasks=10_000,
     stream_rounds=5,
     stream_prefetches=("default", "tuned"),
+    planning_seconds=5.0,
+    apply_tasks=10_000,
+    fires_tasks=150_000,
+    beat_tasks=1_000,
+    beat_seconds=20.0,
+    scale_tasks=1_000_000,
+    due_per_minute=10_000,
+    scale_seconds=180,
     matrix={
         "postgresql": ("redis-streams", "redis-lists", "rabbitmq"),
         "sqlite": ("valkey-streams", "valkey-lists", "rabbitmq"),
@@ -70,7 +87,7 @@ QUICK = Size(
     rival_runs=800,
     try_tunings=False,
     latency_seconds=3,
-    latency_rounds=2,
+    latency_rounds=1,
     cron_tasks=1_000,
     cron_fires=1,
     at_once=(1_000,),
@@ -79,6 +96,14 @@ QUICK = Size(
     stream_tasks=1_000,
     stream_rounds=1,
     stream_prefetches=("default",),
+    planning_seconds=0.5,
+    apply_tasks=500,
+    fires_tasks=3_000,
+    beat_tasks=1_000,
+    beat_seconds=2.0,
+    scale_tasks=20_000,
+    due_per_minute=10_000,
+    scale_seconds=3,
     matrix={"postgresql": ("redis-streams", "rabbitmq"), "sqlite": ("valkey-streams",)},
 )
 

@@ -47,6 +47,20 @@ def results() -> dict[str, Any]:
             "idle_cpu_percent": {"web": 0.1},
         },
         "streams": {"ratio": 0.3},
+        "planning": {
+            **{"stack": STACK, "next_fires_per_second": 70_000, "next_ms": 4.0, "read_ms": 3.0, "outage_ms": 9.0},
+            **{"single": {"a leap day": {"read_ms": 3.0, "next_ms": 4.0}}, "outages": {"400 days, all": 9.0}},
+        },
+        "apply": {"stack": STACK, "tasks": 10_000, "seconds": 4.0, "again_seconds": 3.0},
+        "fires": {
+            **{"stack": STACK, "tasks": 150_000, "per_second": 6_000, "cpu_ms_per_fire": {"dispatcher": 0.2}},
+            **{"beat": {"per_second": 160.0, "cpu_ms_per_fire": {"beat": 6.0}}},
+            **{"times_faster": 37.5, "times_less_cpu": 30.0},
+        },
+        "scale": {
+            **{"stack": STACK, "tasks": 1_000_000, "dispatcher_pss_mb": 70.0},
+            **{name: figures.figures([figures.lags([0.1, 0.2])]) for name in ("lag_ms", "start_ms")},
+        },
         "not_measured": [],
     }
 
@@ -56,7 +70,7 @@ def verdicts(results: dict[str, Any]) -> list[str]:
 
 
 def test_every_aim_is_met(results: dict[str, Any]):
-    assert verdicts(results) == ["aim met"] * 8
+    assert verdicts(results) == ["aim met"] * 15
 
 
 def slow_floor(results: dict[str, Any]) -> None:
@@ -79,6 +93,14 @@ def few_at_once(results: dict[str, Any]) -> None:
     results["concurrency"]["max_running"] = 1_000
 
 
+def slow_expression(results: dict[str, Any]) -> None:
+    results["planning"]["next_ms"] = 5.1
+
+
+def late_fires(results: dict[str, Any]) -> None:
+    results["scale"]["lag_ms"]["p99"] = figures.figure([1_000.0])
+
+
 @pytest.mark.parametrize(
     ("row", "change", "verdict"),
     [
@@ -87,6 +109,8 @@ def few_at_once(results: dict[str, Any]) -> None:
         (2, late_median, "met"),
         (5, few_at_once, "met"),
         (6, fat_web, "MISSED"),
+        (9, slow_expression, "met"),
+        (13, late_fires, "MISSED"),
     ],
 )
 def test_a_figure_changes_its_own_verdict(
@@ -95,7 +119,7 @@ def test_a_figure_changes_its_own_verdict(
     change(results)
     found = verdicts(results)
     assert found.pop(row) == verdict
-    assert found == ["aim met"] * 7
+    assert found == ["aim met"] * 14
 
 
 def test_what_is_missing_here_is_told_and_fails_nothing(results: dict[str, Any]):
@@ -132,6 +156,8 @@ def test_file_and_table_say_the_same(results: dict[str, Any], tmp_path: Path):
     assert "| 66,000" in table
     assert "44%" in table
     assert "Celery tuned: 1 × prefork(2), redis-lists" in table
+    assert "| next fire, a leap day" in table
+    assert "| fires a second, django-celery-beat" in table
 
 
 def test_a_missed_must_is_the_exit_code(results: dict[str, Any], tmp_path: Path):
