@@ -32,7 +32,7 @@ def _apply(stack: Stack, path: Path, expected: str) -> float:
     done = subprocess.run(argv, env=stack.environment, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     seconds = time.monotonic() - begun
     if done.returncode or expected not in done.stdout:
-        raise Failed(f"apply: {(done.stderr or done.stdout).strip()[-200:]}")
+        raise Failed(f"apply: {(done.stderr or done.stdout).strip().splitlines()[-1][-200:]}")
     return seconds
 
 

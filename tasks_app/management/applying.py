@@ -1,8 +1,10 @@
 """What all commands share that bring tasks to what a source says."""
 
+import gc
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,20 @@ class ApplyingCommand(BaseCommand):
         then: Callable[[], None] | None = None,
     ) -> None:
         """`wanted` reads the tasks that there shall be; it may raise `ManifestError`. `then` is part of it."""
+        with _all_kept():
+            self._apply(wanted, source, options, then)
+
+    def _apply(
+        self,
+        wanted: Callable[[], list[Task]],
+        source: str,
+        options: dict[str, Any],
+        then: Callable[[], None] | None,
+    ) -> None:
         try:
+            tasks = wanted()  # not in the transaction: PostgreSQL ends one that stands idle
             with transaction.atomic():
-                changes = compare(wanted(), source, prune=options["prune"])
+                changes = compare(tasks, source, prune=options["prune"])
                 self.stdout.write("\n".join(lines(changes)))
                 if not options["plan"]:
                     carry_out(changes, database_now())
@@ -47,6 +60,16 @@ class ApplyingCommand(BaseCommand):
             raise CommandError("Nothing was changed: somebody has made one of these tasks meanwhile. Repeat.") from None
         if not options["plan"]:
             self.stdout.write(self.style.SUCCESS("Done." if changes else "Nothing to do."))
+
+
+@contextmanager
+def _all_kept() -> Iterator[None]:
+    """Large files make much that stays until the end: to look for garbage in it takes longer than to read them."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def source_of(options: dict[str, Any]) -> str:

@@ -50,7 +50,7 @@ def tasks_of(document: dict[str, Any]) -> list[Task]:
     problems: list[str] = []
     tasks: list[Task] = []
     for place, entry in entries:
-        found = Task()
+        found = Task(namespace_id=None)  # its default would be looked up for each
         mistakes = list(_fill(found, entry, named))
         problems += [f"{place}: {mistake}" for mistake in mistakes]
         tasks.append(found)

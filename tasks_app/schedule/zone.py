@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from tasks_app.schedule.errors import ScheduleError
 
-_DAY = timedelta(days=1)
+_STEP = timedelta(days=3)
+"""No zone has ever set its clock twice within it, or plans to: the next is Freetown, for four days of 1939."""
 _SECOND = timedelta(seconds=1)
 
 
@@ -60,30 +61,30 @@ def stretch_at(zone: ZoneInfo, at: datetime) -> Stretch:
 
 def offset(zone: ZoneInfo, at: datetime) -> timedelta:
     """Local time less UTC at the instant `at`."""
-    return at.replace(tzinfo=UTC).astimezone(zone).utcoffset() or timedelta()
+    return zone.fromutc(at.replace(tzinfo=zone)).utcoffset() or timedelta()
 
 
 @lru_cache(maxsize=8192)
 def _of_year(zone: ZoneInfo, year: int) -> list[Stretch]:
-    """The stretches of one year (in UTC). No zone has ever set its clock twice within a day."""
+    """The stretches of one year (in UTC)."""
     start, end = datetime(year, 1, 1), datetime(year + 1, 1, 1)
-    days = [start + n * _DAY for n in range((end - start) // _DAY + 1)]
-    offsets = [offset(zone, day) for day in days]
-    cuts = [
-        start,
-        *(_change(zone, day) for day, (one, two) in zip(days, pairwise(offsets), strict=False) if one != two),
-    ]
+    points = [*(start + n * _STEP for n in range((end - start) // _STEP + 1)), end]
+    offsets = [offset(zone, point) for point in points]
+    changes = [pair for pair, (one, two) in zip(pairwise(points), pairwise(offsets), strict=True) if one != two]
+    cuts = [start, *(_change(zone, *pair) for pair in changes)]
     found = [offset(zone, cut) for cut in cuts]
     before = [offset(zone, start - _SECOND), *found]
     after = [*found[1:], offset(zone, end)]
     return list(map(Stretch, cuts, [*cuts[1:], end], found, before, after))
 
 
-def _change(zone: ZoneInfo, day: datetime) -> datetime:
-    """The instant within the 24 hours after `day` from which on another offset holds."""
-    new = offset(zone, day + _DAY)
-    seconds = range(_DAY // _SECOND)
-    return day + _SECOND * (1 + bisect_left(seconds, True, key=lambda n: offset(zone, day + (n + 1) * _SECOND) == new))
+def _change(zone: ZoneInfo, start: datetime, end: datetime) -> datetime:
+    """The instant after `start` from which on the offset of `end` holds."""
+    new = offset(zone, end)
+    seconds = range((end - start) // _SECOND)
+    return start + _SECOND * (
+        1 + bisect_left(seconds, True, key=lambda n: offset(zone, start + (n + 1) * _SECOND) == new)
+    )
 
 
 @cache

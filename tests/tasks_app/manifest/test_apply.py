@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from access_app.models import Namespace
 from tasks_app import actions
@@ -249,3 +250,19 @@ def test_only_what_is_named_is_looked_at(django_assert_max_num_queries):
     with django_assert_max_num_queries(4):
         changes = compare(read("tasks: [{name: a, executor: shell, command: x}]"), "s", prune=True)
     assert (len(changes.create), changes.change, changes.delete) == (1, [], [])
+
+
+def test_a_large_file_is_read_with_one_look_at_the_database(django_assert_num_queries):
+    entries = ", ".join(f"{{name: task-{n}, executor: shell, command: x}}" for n in range(20))
+    with django_assert_num_queries(1):
+        assert len(read(f"tasks: [{entries}]")) == 20
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_is_read_before_the_transaction(apply, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "tasks_app.management.commands.apply.read", lambda text: seen.append(connection.in_atomic_block) or read(text)
+    )
+    apply(TWO)
+    assert seen == [False]
