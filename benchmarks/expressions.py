@@ -26,6 +26,7 @@ USUAL = (
     Spec("DTSTART:20240101T090000 RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE", NEW_YORK),
 )
 
+_IN_A_GAP = "DTSTART:19790325T023000 RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU"
 _ALL_DAYS = "BYDAY=MO,TU,WE,TH,FR,SA,SU"
 _TEN = "0,1,2,3,4,5,6,7,8,9"
 _WEEKS = "DTSTART:20260101T000000 RRULE:FREQ=WEEKLY;INTERVAL=1000;" + _ALL_DAYS
@@ -36,9 +37,7 @@ HOSTILE: dict[str, tuple[Spec, ...]] = {
     "a year far away": (Spec("0 0 0 31 12 ? 2099", NEW_YORK, dialect="quartz"),),
     "H, L and W": (Spec("H H L-3,LW,15W 2 *", "Asia/Beirut"),),
     "in a gap only, at midnight": (Spec("0 0 8-14 3 */7", HAVANA),),
-    "a rule in a gap only, for decades": (
-        Spec("DTSTART:19790325T023000 RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU", BERLIN, dst_gap="skip"),
-    ),
+    "a rule in a gap only, for decades": (Spec(_IN_A_GAP, BERLIN, dst_gap="skip"),),
     "every 1000th second of decades": (Spec("* * * * * *", BERLIN, every_nth=1000, starts_at=_THEN),),
     "every 1000th leap day": (Spec("0 0 29 2 *", BERLIN, every_nth=1000, starts_at=_THEN),),
     "every 999th, rare and spread": (
@@ -59,6 +58,13 @@ HOSTILE: dict[str, tuple[Spec, ...]] = {
         Spec(
             f"DTSTART:19700101T000000 RRULE:FREQ=YEARLY;COUNT=1000;BYSETPOS=-366;{_ALL_DAYS};"
             f"BYHOUR={_TEN};BYMINUTE={_TEN};BYSECOND={_TEN}"
+        ),
+    ),
+    "20 rules in gaps only, and each minute": (
+        Spec("* * * * *"),
+        *(
+            Spec(_IN_A_GAP, zone, dst_gap="skip")
+            for zone in (BERLIN, "Europe/Paris", "Europe/Rome", "Europe/Madrid", "Europe/Vienna") * 4
         ),
     ),
     "21 schedules together": tuple(

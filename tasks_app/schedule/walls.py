@@ -39,7 +39,7 @@ class Times(Protocol):
 
 HORIZON = 50
 """Years that are searched. The rarest cron (29 February on one weekday, across 2100) fires every 40 years."""
-_STRETCHES = 3 * HORIZON
+_STRETCHES = 2 * HORIZON
 """That many are searched for local times that are always left out because the clock is set."""
 _NEAR = timedelta(days=2)
 """No offset from UTC, and no change of one, is as large as half of this."""

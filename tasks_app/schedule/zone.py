@@ -69,7 +69,8 @@ def _of_year(zone: ZoneInfo, year: int) -> list[Stretch]:
     """The stretches of one year (in UTC)."""
     start, end = datetime(year, 1, 1), datetime(year + 1, 1, 1)
     points = [*(start + n * _STEP for n in range((end - start) // _STEP + 1)), end]
-    offsets = [offset(zone, point) for point in points]
+    placed = start.replace(tzinfo=zone)
+    offsets = [zone.fromutc(placed + (point - start)).utcoffset() for point in points]
     changes = [pair for pair, (one, two) in zip(pairwise(points), pairwise(offsets), strict=True) if one != two]
     cuts = [start, *(_change(zone, *pair) for pair in changes)]
     found = [offset(zone, cut) for cut in cuts]
