@@ -88,8 +88,8 @@ def check(what: Due, task: Task, now: datetime, policy: str) -> None:
     wanted = {"none": [], "last": [] if fresh else late[-1:], "all": late[-MOST_CATCH_UP:]}[policy]
     left = late[: len(late) - len(wanted)]
     assert what.run == wanted + fresh
-    assert what.skip == [(at, "") for at in left[-ROWS:]]
-    assert what.shared == ([(times[0], left[-ROWS])] if len(left) > ROWS else [])
+    assert what.skip == [(at, "missed", "") for at in left[-ROWS:]]
+    assert what.shared == ([(times[0], left[-ROWS], "missed")] if len(left) > ROWS else [])
     assert what.next == times[-1] + MINUTE
 
 

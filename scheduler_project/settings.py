@@ -152,6 +152,7 @@ UNFOLD = {
                     _page("Tasks", "task", "tasks_app.task"),
                     _page("Runs", "play_circle", "tasks_app.taskrun"),
                     _page("Workers", "dns", "workers_app.workerinfo"),
+                    _page("Pauses", "pause_circle", "tasks_app.pause"),
                     _page("Backfills", "history", "tasks_app.backfill"),
                     _page("Calendars", "calendar_month", "tasks_app.calendar"),
                     _page("Circuits", "electrical_services", "tasks_app.circuit"),

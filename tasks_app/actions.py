@@ -8,10 +8,11 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 
-from tasks_app import calendars, circuit, firing, limits, outbox, schedule, transitions
+from tasks_app import calendars, circuit, firing, limits, outbox, pausing, schedule, transitions
 from tasks_app.backfilling import chosen
-from tasks_app.models import ACTIVE, FINAL, Backfill, Calendar, Circuit, FormerPlan, Task, TaskRun, run_of
+from tasks_app.models import ACTIVE, FINAL, Backfill, Calendar, Circuit, FormerPlan, Pause, Task, TaskRun, run_of
 from tasks_app.schedule import ScheduleError, written
 from workers_app.messaging.protocol import AttemptKey, Cancel
 
@@ -55,6 +56,7 @@ def save(task: Task, now: datetime) -> None:
             task.save(force_insert=True)
         else:
             _save_changes(task, before, now)
+        _hold([task], now)
     outbox.hint(now)
 
 
@@ -64,8 +66,24 @@ def create(tasks: list[Task], now: datetime) -> None:
         task.target = circuit.host(task.executor, task.command)
         task.created_at = now
         task.plan_next(now)
-    Task.objects.bulk_create(tasks)
+    with transaction.atomic():
+        Task.objects.bulk_create(tasks)
+        _hold(tasks, now)
     outbox.hint(now)
+
+
+def _hold(tasks: list[Task], now: datetime) -> None:
+    """See that pauses hold those of `tasks` that they cover, and that each that is paused has a pause of its own."""
+    ids = [task.pk for task in tasks]
+    paused = {task.pk for task in tasks if task.status == Task.Status.PAUSED}
+    known = set(Pause.objects.filter(task__in=ids).values_list("task", flat=True))
+    Pause.objects.filter(task__in=known - paused).delete()
+    Pause.objects.bulk_create([Pause(task_id=pk, paused_at=now) for pk in paused - known])
+    pausing.settle(Task.objects.filter(pk__in=ids), now)
+    held = dict(Task.objects.filter(pk__in=ids, hold__gt=0).values_list("pk", "hold"))
+    for task in tasks:
+        task.hold = held.get(task.pk, 0)
+        task._state.fields_cache.pop("own_pause", None)
 
 
 def check_free(task: Task) -> None:
@@ -82,6 +100,7 @@ def take_over(task: Task, now: datetime) -> None:
 
 def _save_changes(task: Task, before: Task, now: datetime) -> None:
     task.next_fire_at, task.waits, task.planned_at = before.next_fire_at, before.waits, before.planned_at
+    task.hold, task.held_until = before.hold, before.held_until
     for name in CATCH_UP:
         setattr(before, name, getattr(task, name))
     replanned = task.planned_by != before.planned_by
@@ -103,7 +122,7 @@ def _settle(task: Task, now: datetime, *, forget: bool) -> None:
 
     `forget`: there is nothing to resume, so what came while it was paused does not run.
     """
-    firing.fire([task], now, forget=forget and task.status == Task.Status.PAUSED)
+    firing.fire([task], now, forget=forget and task.is_held)
 
 
 def _remember(task: Task, now: datetime) -> None:
@@ -118,10 +137,56 @@ def _remember(task: Task, now: datetime) -> None:
     )
 
 
-def pause(task: Task, now: datetime) -> None:
-    """Fire and start nothing of `task` until it is resumed; what runs may end."""
-    task.status = Task.Status.PAUSED
-    save(task, now)
+def pause(task: Task, now: datetime, user: Any = None, **why: Any) -> None:
+    """Fire and start nothing of `task` until it is resumed; what runs may end. `why`: reason, until, drain of `Pause`.
+
+    Raises `ValidationError` that names the field.
+    """
+    wish = Pause(task=task, paused_at=now, paused_by=user, **why)
+    _check_pause(wish, now)
+    with transaction.atomic():
+        task.status = Task.Status.PAUSED
+        save(task, now)
+        _store_pause(wish, Q(task=task), now)
+        task.refresh_from_db(fields=["hold"])
+        task._state.fields_cache.pop("own_pause", None)
+
+
+def pause_many(wish: Pause, now: datetime) -> Pause:
+    """Pause all tasks of a namespace, or with a label; again, and it is as `wish` says. Raises `ValidationError`."""
+    _check_pause(wish, now)
+    wish.paused_at = now
+    with transaction.atomic():
+        return _store_pause(wish, Q(task=None, namespace=wish.namespace, label=wish.label), now)
+
+
+def _check_pause(wish: Pause, now: datetime) -> None:
+    wish.clean_fields(exclude=["task", "namespace", "paused_at"])
+    wish.clean()
+    if wish.until and wish.until <= now:
+        raise ValidationError({"until": "This has gone by already; leave it out, or say a later time."})
+
+
+def _store_pause(wish: Pause, scope: Q, now: datetime) -> Pause:
+    values = {name: getattr(wish, name) for name in ("reason", "until", "drain", "paused_at", "paused_by")}
+    if not Pause.objects.filter(scope).update(**values):
+        wish.save(force_insert=True)
+    stored = Pause.objects.get(scope)
+    pausing.settle(Task.objects.filter(stored.covers, deleted_at=None), now)
+    outbox.hint(now)
+    return stored
+
+
+def end_pause(row: Pause, now: datetime) -> None:
+    """Resume what a pause has held; what went by meanwhile runs as each task's `after_resume` says."""
+    with transaction.atomic():
+        if row.task:
+            resume(row.task, now)
+            return
+        covered = Task.objects.filter(row.covers, deleted_at=None)
+        row.delete()
+        pausing.settle(covered, now)
+    outbox.hint(now)
 
 
 def resume(task: Task, now: datetime) -> None:

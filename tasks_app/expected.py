@@ -47,7 +47,7 @@ def _fate(task: Task, at: datetime, run: TaskRun | None, spans: list[MissedSpan]
     if at > now:
         return Fate(at, "due")
     if task.next_fire_at and at >= task.next_fire_at:
-        return Fate(at, "paused" if task.status == Task.Status.PAUSED else "due")
+        return Fate(at, "paused" if task.is_held else "due")
     return Fate(at, "unknown")
 
 

@@ -1,9 +1,10 @@
-"""The admin pages of tasks, runs, backfills, calendars and circuits."""
+"""The admin pages of tasks, runs, backfills, calendars, circuits and pauses."""
 
 from tasks_app.admin.backfills import BackfillAdmin
 from tasks_app.admin.calendars import CalendarAdmin
 from tasks_app.admin.circuits import CircuitAdmin
+from tasks_app.admin.pauses import PauseAdmin
 from tasks_app.admin.runs import RunAdmin
 from tasks_app.admin.tasks import TaskAdmin
 
-__all__ = ["BackfillAdmin", "CalendarAdmin", "CircuitAdmin", "RunAdmin", "TaskAdmin"]
+__all__ = ["BackfillAdmin", "CalendarAdmin", "CircuitAdmin", "PauseAdmin", "RunAdmin", "TaskAdmin"]

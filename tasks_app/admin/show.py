@@ -28,7 +28,7 @@ RUN_COLOURS = {
     "skipped": "warning",
     "cancelled": "warning",
 }
-TASK_COLOURS = {"active": "success", "paused": "warning"}
+TASK_COLOURS = {"active": "success", "paused": "warning", "held": "warning"}
 WORKER_COLOURS = {"online": "success", "busy": "info", "draining": "warning", "offline": "danger"}
 BACKFILL_COLOURS = {"running": "info", "completed": "success", "cancelled": "warning"}
 CIRCUIT_COLOURS = {"closed": "success", "half_open": "warning", "open": "danger"}

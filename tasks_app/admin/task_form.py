@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget, Un
 import executors
 from tasks_app.validators import validate_label_map, validate_params
 
-ROWS = {"description": 2, "command": 5, "config": 4, "worker_labels": 2, "schedules": 4}
+ROWS = {"description": 2, "command": 5, "config": 4, "worker_labels": 2, "labels": 2, "schedules": 4}
 """Height of the text areas."""
 
 
@@ -61,10 +61,10 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]
         return [] if value is None else value
 
     def clean_worker_labels(self) -> Any:
-        value = self.cleaned_data["worker_labels"]
-        labels = {} if value is None else value
-        validate_label_map(labels)  # the model skips its validators where a value is empty, such as []
-        return labels
+        return _labels(self.cleaned_data["worker_labels"])
+
+    def clean_labels(self) -> Any:
+        return _labels(self.cleaned_data["labels"])
 
     def add_error(self, field: str | None, error: Any) -> None:
         """Show errors that the model keys by a part of a field (`config.url`) at that field."""
@@ -87,6 +87,12 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]
     def _get_validation_exclusions(self) -> set[str]:
         """A name is unique among tasks that are not deleted: without `deleted_at` that rule would be skipped."""
         return super()._get_validation_exclusions() - {"deleted_at"}  # type: ignore[misc]
+
+
+def _labels(value: Any) -> Any:
+    labels = {} if value is None else value
+    validate_label_map(labels)  # the model skips its validators where a value is empty, such as []
+    return labels
 
 
 class RunNowForm(BaseDialogForm):

@@ -10,7 +10,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from unfold.decorators import display
 
-from tasks_app import actions, schedule
+from tasks_app import actions, pausing, schedule
 from tasks_app.admin import show
 from tasks_app.admin.base import named
 from tasks_app.admin.preview import living, preview, refusal
@@ -35,7 +35,7 @@ class TaskAdmin(TaskActions):
     list_select_related = ["namespace", "calendar"]
     search_fields = ["name"]
     ordering = ["namespace__name", "name"]
-    readonly_fields = ["preview", "runs_link", "backfill_link", "managed_by", "created", "updated"]
+    readonly_fields = ["preview", "held", "runs_link", "backfill_link", "managed_by", "created", "updated"]
     warn_unsaved_form = True
 
     class Media:
@@ -70,7 +70,7 @@ class TaskAdmin(TaskActions):
                 ]
             },
         ),
-        ("Where", {"fields": [("strategy", "priority"), "worker_labels"]}),
+        ("Where", {"fields": [("strategy", "priority"), "worker_labels", "labels"]}),
     ]
 
     created = show.moment_fact("created_at", "Created")
@@ -90,7 +90,10 @@ class TaskAdmin(TaskActions):
         """A stored task also shows what follows from it."""
         if obj is None:
             return self.fieldsets
-        follows = ("What follows", {"fields": ["runs_link", "backfill_link", "managed_by", ("created", "updated")]})
+        follows = (
+            "What follows",
+            {"fields": ["held", "runs_link", "backfill_link", "managed_by", ("created", "updated")]},
+        )
         return [*self.fieldsets, follows]
 
     def get_urls(self) -> list[URLPattern]:
@@ -147,11 +150,11 @@ class TaskAdmin(TaskActions):
 
     @display(description="Status", ordering="status", label=show.TASK_COLOURS)
     def colour(self, task: Task) -> str:
-        return task.status
+        return "held" if task.hold and task.status == Task.Status.ACTIVE else task.status
 
     @display(description="Next fire (UTC)", ordering="next_fire_at")
     def next_fire(self, task: Task) -> str:
-        return show.moment(task.next_fire_at) if task.status == Task.Status.ACTIVE else show.NOTHING
+        return show.moment(task.next_fire_at) if not task.is_held else show.NOTHING
 
     @display(description="Last run")
     def last_run(self, task: Any) -> str:
@@ -166,6 +169,11 @@ class TaskAdmin(TaskActions):
     @display(description="Runs")
     def runs_link(self, task: Task) -> str:
         return show.listing(TaskRun, "All runs of this task", task=task.pk)
+
+    @display(description="Held")
+    def held(self, task: Task) -> str:
+        found = pausing.shown(task, pausing.general()) if task.is_held else None
+        return show.link(found, f"{found}. {found.reason}") if found else show.NOTHING
 
     @display(description="Missed times")
     def backfill_link(self, task: Task) -> str:

@@ -6,10 +6,12 @@ from typing import Any
 import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.db.models.fields.json import KeyTransform
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 
-from tasks_app.models import Backfill, Calendar, Circuit, Task, TaskRun
+from tasks_app.models import Backfill, Calendar, Circuit, Pause, Task, TaskRun
 from workers_app.models import WorkerInfo
 
 LARGEST_ID = 2**63 - 1
@@ -48,10 +50,25 @@ class TaskFilter(django_filters.FilterSet):
     executor = django_filters.CharFilter(help_text="The executor's name.")
     namespace = django_filters.CharFilter(field_name="namespace__name", help_text="The namespace's name.")
     search = django_filters.CharFilter(field_name="name", lookup_expr="icontains", help_text="A part of the name.")
+    label = django_filters.CharFilter(method="with_label", help_text="One of its labels, as key=value.")
 
     class Meta:
         model = Task
-        fields = ["name", "namespace", "executor", "status", "search"]
+        fields = ["name", "namespace", "executor", "status", "search", "label"]
+
+    def with_label(self, tasks: QuerySet[Task], name: str, value: str) -> QuerySet[Task]:
+        key, _, text = value.partition("=")
+        return tasks.alias(value=KeyTransform(key, "labels")).filter(value=text)
+
+
+class PauseFilter(django_filters.FilterSet):
+    task = IdFilter(field_name="task_id", min_value=1, max_value=LARGEST_ID, help_text="The task's id.")
+    namespace = django_filters.CharFilter(field_name="namespace__name", help_text="The namespace's name.")
+    label = django_filters.CharFilter(help_text="The whole label, as key=value.")
+
+    class Meta:
+        model = Pause
+        fields = ["task", "namespace", "label"]
 
 
 class RunFilter(django_filters.FilterSet):

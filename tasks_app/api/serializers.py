@@ -1,6 +1,7 @@
 """JSON ↔ models. Rules live in the models; here is only what belongs to the wire."""
 
 from copy import copy
+from datetime import UTC
 from functools import cache
 from typing import Any
 
@@ -11,8 +12,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from access_app.models import Namespace
+from tasks_app import pausing
 from tasks_app.api.fields import ChoiceField, JSONObjectField, NumberField, TextField
-from tasks_app.models import Calendar, Circuit, RunAttempt, RunLog, Task, TaskRun
+from tasks_app.models import Calendar, Circuit, Pause, RunAttempt, RunLog, Task, TaskRun
 from tasks_app.schedule import DIALECTS, GAPS, LANGUAGES, MAX_LENGTH, MOST_NTH, MOST_SPREAD, OVERLAPS, SPEC_FIELDS
 from tasks_app.validators import PARAMS_BYTES, validate_params
 from workers_app.models import WorkerInfo
@@ -101,6 +103,10 @@ class TaskSerializer(StrictMixin, ModelRules):
         help_text="The namespace's name; `default` if left out.",
     )
     config = JSONObjectField(required=False, help_text="The executor's other settings.")
+    labels = JSONObjectField(required=False, help_text="What it is about; tasks with a label can be paused together.")
+    pause = serializers.SerializerMethodField(
+        help_text="Why it fires nothing: its own pause, or the strongest of those that hold it; null: it is not held."
+    )
     worker_labels = JSONObjectField(required=False, help_text="Only workers with all these labels.")
     calendar = calendar_field()
     schedules = SchedulesField(required=False, help_text="Further schedules: it fires whenever one of them does.")
@@ -112,11 +118,33 @@ class TaskSerializer(StrictMixin, ModelRules):
             "after_outage", "after_resume", "catch_up_seconds", "catch_up_runs", "calendar", "on_closed",
             "status", "priority", "timeout_seconds", "max_attempts", "retry_delay_seconds", "retry_max_delay_seconds",
             "delivery", "circuit", "circuit_failures", "circuit_seconds",
-            "worker_labels", "strategy", "managed_by", "next_fire_at", "created_at", "updated_at",
+            "labels", "worker_labels", "strategy", "pause", "managed_by", "next_fire_at", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = ["managed_by", "next_fire_at", "created_at", "updated_at"]
         extra_kwargs = {"name": {"trim_whitespace": False}, "command": {"trim_whitespace": False}}
         validators: list[Any] = []
+
+    @extend_schema_field({"type": ["object", "null"]})
+    def get_pause(self, task: Task) -> dict[str, Any] | None:
+        if not task.is_held:
+            return None
+        known: dict[str, Any] = self.context  # type: ignore[assignment]
+        if "general" not in known:
+            known["general"] = pausing.general()
+        found = pausing.shown(task, known["general"])
+        return _pause(found) if found else None
+
+
+def _pause(row: Pause) -> dict[str, Any]:
+    times = {"since": row.paused_at, "until": row.until}
+    return {
+        "id": row.pk,
+        "scope": str(row),
+        "reason": row.reason,
+        "by": row.paused_by.username if row.paused_by else None,
+        **{name: at and at.astimezone(UTC).isoformat().replace("+00:00", "Z") for name, at in times.items()},
+        "drain": row.drain,
+    }
 
 
 class AttemptSerializer(serializers.ModelSerializer[RunAttempt]):

@@ -18,6 +18,7 @@ from tasks_app import actions, closing, schedule
 from tasks_app.api.backfill_serializers import BackfillDetailSerializer, BackfillWishSerializer, DryRunSerializer
 from tasks_app.api.filters import TaskFilter
 from tasks_app.api.parsing import JSONBody
+from tasks_app.api.pause_serializers import PauseWishSerializer
 from tasks_app.api.serializers import (
     KEY_LENGTH,
     FatesQuery,
@@ -59,7 +60,7 @@ class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
 
     serializer_class = TaskSerializer
     filterset_class = TaskFilter
-    queryset = Task.objects.filter(deleted_at=None).select_related("namespace", "calendar").order_by("-id")
+    queryset = Task.objects.filter(deleted_at=None).order_by("-id")
     action_perms = {
         "run": "tasks_app.add_taskrun",
         "backfill": "tasks_app.add_backfill",
@@ -74,7 +75,7 @@ class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
         """What is about to be changed is locked, so that no change made at the same time is overwritten."""
         if self.action == "run":
             return TRIGGERED.all()
-        tasks = super().get_queryset()
+        tasks = super().get_queryset().select_related("namespace", "calendar", "own_pause__paused_by")
         return tasks.select_for_update(of=("self",)) if self.action in CHANGING else tasks
 
     @transaction.atomic
@@ -118,13 +119,15 @@ class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
         (run,) = actions.trigger([trigger], task.now, request.user)  # type: ignore[attr-defined]
         return Response(represent(RunSerializer, run), status=status.HTTP_202_ACCEPTED)
 
-    @extend_schema(request=None, responses=TaskSerializer)
+    @extend_schema(request=PauseWishSerializer, responses=TaskSerializer)
     @action(detail=True, methods=["post"])
     @transaction.atomic
     def pause(self, request: Request, pk: str) -> Response:
-        """Fire and start nothing until it is resumed."""
+        """Fire and start nothing until it is resumed; with `drain`, start what there is."""
         task = self.get_object()
-        actions.pause(task, database_now())
+        wish = PauseWishSerializer(data=request.data)
+        wish.is_valid(raise_exception=True)
+        actions.pause(task, database_now(), request.user, **wish.validated_data)
         return Response(self.get_serializer(task).data)
 
     @extend_schema(request=None, responses=TaskSerializer)

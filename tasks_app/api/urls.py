@@ -10,6 +10,7 @@ from rest_framework.routers import DefaultRouter
 from tasks_app.api.backfills import BackfillViewSet
 from tasks_app.api.calendars import CalendarViewSet
 from tasks_app.api.circuits import CircuitViewSet
+from tasks_app.api.pauses import PauseViewSet
 from tasks_app.api.runs import RunViewSet
 from tasks_app.api.tasks import PreviewView, TaskViewSet
 from tasks_app.api.tokens import PairView, RefreshView
@@ -21,6 +22,7 @@ router.include_format_suffixes = False
 router.register("backfills", BackfillViewSet, basename="backfill")
 router.register("calendars", CalendarViewSet, basename="calendar")
 router.register("tasks", TaskViewSet, basename="task")
+router.register("pauses", PauseViewSet, basename="pause")
 router.register("runs", RunViewSet, basename="run")
 router.register("workers", WorkerViewSet, basename="worker")
 router.register("circuits", CircuitViewSet, basename="circuit")

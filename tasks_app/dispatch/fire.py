@@ -15,6 +15,6 @@ BATCH = 250
 def fire(now: datetime) -> list[TaskRun]:
     """Return the runs made (those recorded as skipped too)."""
     with transaction.atomic(savepoint=False):
-        ready = Task.objects.filter(status="active", deleted_at=None, next_fire_at__lte=now).order_by("next_fire_at")
+        ready = Task.objects.filter(Task.FIRING, next_fire_at__lte=now).order_by("next_fire_at")
         ready = ready.select_related("calendar")
         return firing.fire(claimed(ready)[:BATCH], now)

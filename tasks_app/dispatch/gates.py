@@ -11,7 +11,7 @@ from tasks_app import circuit, transitions
 from tasks_app.circuit import CLOSED, HALF_OPEN, OPEN, State
 from tasks_app.dispatch.circuits import state_of, store
 from tasks_app.dispatch.probes import NONE, tripped
-from tasks_app.models import Circuit, Task, TaskRun
+from tasks_app.models import DRAINING, HELD, Circuit, Task, TaskRun
 from tasks_app.sql import claimed
 from workers_app.models import WorkerInfo
 
@@ -84,7 +84,8 @@ def _in_time(now: datetime, placements: list[str]) -> QuerySet[TaskRun]:
     return (
         TaskRun.objects.filter(status="pending", placement__in=placements)
         .filter(available_at__lte=now)  # time
-        .filter(task__status="active", task__deleted_at=None)  # pause
+        .filter(Q(task__status="active", task__hold__lt=HELD) | Q(task__status="paused", task__hold=DRAINING))  # pause
+        .filter(task__deleted_at=None)
         .order_by("-priority", "available_at", "id")
     )
 

@@ -34,7 +34,7 @@ _LOOK = """
     )
     SELECT
         (SELECT MIN(next_fire_at) FROM tasks_app_task
-         WHERE status = 'active' AND deleted_at IS NULL AND next_fire_at IS NOT NULL),
+         WHERE status = 'active' AND hold = 0 AND deleted_at IS NULL AND next_fire_at IS NOT NULL),
         (SELECT MIN(available_at) FROM tasks_app_taskrun WHERE status = 'pending' AND available_at > %s),
         (SELECT {array}(placement) FROM found WHERE placement IS NOT NULL),
         EXISTS (SELECT 1 FROM tasks_app_circuit WHERE state <> 'closed' OR failures > 0),

@@ -16,6 +16,7 @@ from celery.beat import Scheduler
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, transaction
 
 from tasks_app.clock import ClockWatch, database_now
+from tasks_app.dispatch import pauses
 from tasks_app.dispatch.assign import BATCH, Assigned, assign
 from tasks_app.dispatch.backfill import release
 from tasks_app.dispatch.fire import fire
@@ -155,6 +156,7 @@ class Dispatcher(Scheduler):
         if time.monotonic() < self._recover_at:
             return
         self._recover_at = time.monotonic() + POLL_SECONDS
+        pauses.end(now)
         rearm(now)
         self._mail.send(ask(now), now)
         heard = time.monotonic() - self._mail.since

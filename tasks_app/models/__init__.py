@@ -4,13 +4,16 @@ from tasks_app.models.backfill import MOST_PARALLEL, Backfill
 from tasks_app.models.calendar import Calendar
 from tasks_app.models.circuit import Circuit, set_aside_until
 from tasks_app.models.missed import FormerPlan, MissedSpan
+from tasks_app.models.pause import DRAINING, HELD, Pause
 from tasks_app.models.periodic import PeriodicCheck, PeriodicMessage
 from tasks_app.models.run import ACTIVE, FINAL, RunAttempt, RunLog, TaskRun, run_of
 from tasks_app.models.task import MOST_SCHEDULES, Task, default_namespace
 
 __all__ = [
     "ACTIVE",
+    "DRAINING",
     "FINAL",
+    "HELD",
     "MOST_PARALLEL",
     "MOST_SCHEDULES",
     "Backfill",
@@ -18,6 +21,7 @@ __all__ = [
     "Circuit",
     "FormerPlan",
     "MissedSpan",
+    "Pause",
     "PeriodicCheck",
     "PeriodicMessage",
     "RunAttempt",

@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 import executors
 from access_app.models import Namespace
 from tasks_app import calendars, circuit
+from tasks_app.models import choices
 from tasks_app.models.calendar import Calendar
 from tasks_app.schedule import (
     DIALECTS,
@@ -51,31 +52,16 @@ def default_namespace() -> int:
 class Task(models.Model):
     """What should run, when, where and under which limits."""
 
-    WAITING = Q(status="active", deleted_at=None, next_fire_at=None, waits=True)
+    FIRING = Q(status="active", hold=0, deleted_at=None)
+    """It may fire."""
+    WAITING = FIRING & Q(next_fire_at=None, waits=True)
     """It fires again when its run has ended."""
 
-    class Status(models.TextChoices):
-        ACTIVE = "active"
-        PAUSED = "paused"
-
-    class CatchUp(models.TextChoices):
-        NONE = "none"
-        LAST = "last"
-        ALL = "all"
-
-    class OnClosed(models.TextChoices):
-        SKIP = "skip"
-        PREVIOUS = "previous"
-        NEXT = "next"
-
-    class Delivery(models.TextChoices):
-        AT_LEAST_ONCE = "at_least_once"
-        AT_MOST_ONCE = "at_most_once"
-
-    class CircuitMode(models.TextChoices):
-        OFF = "off"
-        HOLD = "hold"
-        SKIP = "skip"
+    Status = choices.Status
+    CatchUp = choices.CatchUp
+    OnClosed = choices.OnClosed
+    Delivery = choices.Delivery
+    CircuitMode = choices.CircuitMode
 
     namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, default=default_namespace, related_name="tasks")
     name = models.CharField(max_length=200, validators=[validate_name])
@@ -235,6 +221,13 @@ class Task(models.Model):
         help_text="It stays open for so long before one run may try; twice as long each time that fails, up to ten "
         "minutes (or this, if it is longer).",
     )
+    labels = models.JSONField(
+        default=dict,
+        blank=True,
+        db_default=Value({}, models.JSONField()),
+        validators=[validate_label_map],
+        help_text="What the task is about, as a JSON object of texts; tasks with a label can be paused together.",
+    )
     worker_labels = models.JSONField(
         default=dict, blank=True, validators=[validate_label_map], help_text="Only workers with all these labels."
     )
@@ -258,6 +251,13 @@ class Task(models.Model):
     waits = models.BooleanField(
         default=False, db_default=False, editable=False, help_text="Until its run has ended: then it fires again."
     )
+    hold = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="By pauses. 1: nothing fires; 2: nothing starts either.",
+    )
+    held_until = models.DateTimeField(null=True, editable=False, help_text="When the last such pause ended.")
     deleted_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -299,14 +299,14 @@ class Task(models.Model):
             models.Index(
                 fields=["next_fire_at"],
                 name="task_due",
-                condition=Q(status="active", deleted_at=None, next_fire_at__isnull=False),
+                condition=Q(status="active", hold=0, deleted_at=None, next_fire_at__isnull=False),
             ),
             models.Index(fields=["calendar"], name="task_by_calendar", condition=Q(calendar__isnull=False)),
             models.Index(fields=["managed_by"], name="task_managed", condition=~Q(managed_by="")),
             models.Index(
                 fields=["id"],
                 name="task_waiting",
-                condition=Q(status="active", deleted_at=None, next_fire_at=None, waits=True),
+                condition=Q(status="active", hold=0, deleted_at=None, next_fire_at=None, waits=True),
             ),
         ]
 
@@ -378,6 +378,11 @@ class Task(models.Model):
         self.waits = plan.waits
         self.next_fire_at = None if plan.waits else plan.next_after(now)
         self.updated_at = now
+
+    @property
+    def is_held(self) -> bool:
+        """It fires nothing, by its own pause or by that of others."""
+        return self.status == self.Status.PAUSED or self.hold > 0
 
     @property
     def placement(self) -> str:

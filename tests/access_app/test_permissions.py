@@ -4,7 +4,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from tasks_app.clock import database_now
-from tasks_app.models import Backfill, Calendar, Circuit, Task, TaskRun
+from tasks_app.models import Backfill, Calendar, Circuit, Pause, Task, TaskRun
 from tests.tasks_app.api.conftest import RUNS, TASK, TASKS, WORKERS, refused, rows
 from tests.tasks_app.api.conftest import make_run as _make_run
 from tests.tasks_app.api.conftest import make_task as _make_task
@@ -19,6 +19,7 @@ make_run, make_task, make_worker, task, worker = _make_run, _make_task, _make_wo
 CIRCUITS = "/api/v1/circuits/"
 BACKFILLS = "/api/v1/backfills/"
 CALENDARS = "/api/v1/calendars/"
+PAUSES = "/api/v1/pauses/"
 SPAN = {"since": "2024-01-01T00:00:00Z", "until": "2024-01-04T00:00:00Z"}
 READING = [
     ("get", TASKS, "view_task"),
@@ -35,6 +36,8 @@ READING = [
     ("get", CALENDARS, "view_calendar"),
     ("get", "{calendar}", "view_calendar"),
     ("get", "{calendar}days/", "view_calendar"),
+    ("get", PAUSES, "view_pause"),
+    ("get", "{pause}", "view_pause"),
     ("get", CIRCUITS, "view_circuit"),
     ("get", "{circuit}", "view_circuit"),
 ]
@@ -58,10 +61,21 @@ WRITING = [
     ("patch", "{calendar}", "change_calendar"),
     ("delete", "{calendar}", "delete_calendar"),
     ("post", "{calendar}import-ics/", "change_calendar"),
+    ("post", PAUSES, "add_pause"),
+    ("delete", "{pause}", "delete_pause"),
     ("post", "{circuit}reset/", "change_circuit"),
 ]
 SIGNED_IN = [("post", "/api/v1/schedules/preview/"), ("get", "/api/v1/schema/"), ("get", "/api/v1/docs/")]
-VIEW = ("view_task", "view_taskrun", "view_runlog", "view_workerinfo", "view_backfill", "view_calendar", "view_circuit")
+VIEW = (
+    "view_task",
+    "view_taskrun",
+    "view_runlog",
+    "view_workerinfo",
+    "view_backfill",
+    "view_calendar",
+    "view_pause",
+    "view_circuit",
+)
 
 
 @pytest.fixture
@@ -69,6 +83,7 @@ def call(task, worker, make_run):
     """Calls one of the addresses above, with a body that would be good for most."""
     run = make_run("pending")
     calendar = Calendar.objects.create(name="works", closed="sat, sun")
+    pause = Pause.objects.create(label="a=b", paused_at=database_now())
     Task.objects.filter(pk=task.pk).update(schedule="@daily")
     backfill = Backfill.objects.create(task=task, times=[1], total=1, created_at=database_now(), **SPAN)
     circuit = Circuit.objects.create(target="task:1", failures=1, updated_at=database_now())
@@ -76,11 +91,16 @@ def call(task, worker, make_run):
     def send(client, method, address):
         names = {"task": f"{TASKS}{task.pk}/", "run": f"{RUNS}{run.pk}/", "worker": f"{WORKERS}{worker.pk}/"}
         names["backfill"] = f"{BACKFILLS}{backfill.pk}/"
+        names["pause"] = f"{PAUSES}{pause.pk}/"
         names["calendar"] = f"{CALENDARS}{calendar.pk}/"
         names["circuit"] = f"{CIRCUITS}{circuit.pk}/"
         body = [{"task": task.pk}] if address.endswith("bulk/") else {**TASK, "name": "new"}
         if "calendar" in address:
             body = {"ics": ICS} if address.endswith("import-ics/") else {"name": "holidays"}
+        if address == PAUSES:
+            body = {"label": "c=d"}
+        if address.endswith("pause/"):
+            body = {}
         if address.endswith("backfill/"):
             body = SPAN
         if address.endswith("preview/"):
@@ -96,9 +116,10 @@ def everything():
     tasks = Task.objects.values_list("pk", "status", "name", "deleted_at")
     circuits = list(Circuit.objects.values_list("pk", "failures"))
     calendars = list(Calendar.objects.values_list("pk", "name", "closed"))
+    pauses = list(Pause.objects.values_list("pk", "label"))
     backfills = list(Backfill.objects.values_list("pk", "status"))
     runs = list(TaskRun.objects.values_list("pk", "status", "cancel_requested_at"))
-    return rows(), backfills, calendars, list(tasks), runs, circuits
+    return rows(), pauses, backfills, calendars, list(tasks), runs, circuits
 
 
 @pytest.mark.parametrize(("method", "address"), [row[:2] for row in READING + WRITING] + SIGNED_IN)

@@ -31,8 +31,8 @@ def all_times(task: Task, now: datetime) -> list[datetime]:
 
 def check_accounts(what: Due, expected: list[datetime]) -> None:
     """Every one of `expected` is in exactly one place, and nothing else."""
-    named = [*what.run, *(at for at, _ in what.skip)]
-    shared = [at for at in expected if at not in named and any(since <= at < until for since, until in what.shared)]
+    named = [*what.run, *(each.at for each in what.skip)]
+    shared = [at for at in expected if at not in named and any(since <= at < until for since, until, _ in what.shared)]
     assert sorted([*shared, *named]) == expected
 
 
@@ -76,7 +76,8 @@ def test_the_rule(
     what = due(task, now, closures)
     assert what.run == [*kept, *running]
     skipped = [*[at for at in late if at not in kept][-ROWS:], *(at for at in fresh if why[at])]
-    assert what.skip == [(at, why[at]) for at in skipped]
+    reason = "missed" if status == "active" else "paused"
+    assert what.skip == [(at, reason, why[at]) for at in skipped]
     assert what.next == task.plan().next_after(now)
     check_accounts(what, expected)
 
@@ -111,7 +112,7 @@ def cpu_seconds(task: Task, closures: Closures) -> float:
 def test_a_rare_schedule_after_a_long_outage() -> None:
     task = a_task(datetime(2000, 2, 29, tzinfo=NOW.tzinfo), schedule="0 0 29 2 *")
     what = due(task, NOW)
-    assert [at.year for at, _ in what.skip] == [2000, 2004, 2008, 2012, 2016, 2020, 2024]
+    assert [each.at.year for each in what.skip] == [2000, 2004, 2008, 2012, 2016, 2020, 2024]
     assert [at.year for at in what.run] == [2028]
 
 

@@ -46,10 +46,11 @@ FULL = {
     "circuit": "skip",
     "circuit_failures": 1000,
     "circuit_seconds": 1.5,
+    "labels": {"team": "billing"},
     "worker_labels": {"zone": "eu"},
     "strategy": "round_robin",
 }
-SERVER_SETS = {"id", "managed_by", "next_fire_at", "created_at", "updated_at"}
+SERVER_SETS = {"id", "pause", "managed_by", "next_fire_at", "created_at", "updated_at"}
 
 
 def test_every_field_comes_back_as_it_was_sent(api):

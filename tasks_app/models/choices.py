@@ -1,0 +1,31 @@
+"""What a task may choose between."""
+
+from django.db import models
+
+
+class Status(models.TextChoices):
+    ACTIVE = "active"
+    PAUSED = "paused"
+
+
+class CatchUp(models.TextChoices):
+    NONE = "none"
+    LAST = "last"
+    ALL = "all"
+
+
+class OnClosed(models.TextChoices):
+    SKIP = "skip"
+    PREVIOUS = "previous"
+    NEXT = "next"
+
+
+class Delivery(models.TextChoices):
+    AT_LEAST_ONCE = "at_least_once"
+    AT_MOST_ONCE = "at_most_once"
+
+
+class CircuitMode(models.TextChoices):
+    OFF = "off"
+    HOLD = "hold"
+    SKIP = "skip"
