@@ -260,6 +260,7 @@ def test_a_large_file_is_read_with_two_looks_at_the_database(django_assert_num_q
 
 @pytest.mark.django_db(transaction=True)
 def test_a_file_is_read_before_the_transaction(apply, monkeypatch):
+    Namespace.objects.get_or_create(name="default")
     seen = []
     monkeypatch.setattr(
         "tasks_app.management.commands.apply.read", lambda text: seen.append(connection.in_atomic_block) or read(text)
