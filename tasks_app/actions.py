@@ -77,6 +77,8 @@ def _hold(tasks: list[Task], now: datetime) -> None:
     ids = [task.pk for task in tasks]
     paused = {task.pk for task in tasks if task.status == Task.Status.PAUSED}
     known = set(Pause.objects.filter(task__in=ids).values_list("task", flat=True))
+    if not (paused or known or Pause.objects.filter(task=None).exists()):
+        return
     Pause.objects.filter(task__in=known - paused).delete()
     Pause.objects.bulk_create([Pause(task_id=pk, paused_at=now) for pk in paused - known])
     pausing.settle(Task.objects.filter(pk__in=ids), now)

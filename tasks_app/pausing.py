@@ -12,9 +12,7 @@ def settle(tasks: QuerySet[Task], now: datetime) -> None:
     """Give each of `tasks` the strongest hold of all pauses that cover it, and note when one has become free."""
     hold = _hold(general())
     held = tasks.annotate(wanted=hold).exclude(hold=F("wanted"))
-    free = list(held.filter(wanted=0).values_list("pk", flat=True))
-    if free:
-        Task.objects.filter(pk__in=free).update(hold=0, held_until=now)
+    held.filter(wanted=0).update(hold=0, held_until=now)
     held.filter(wanted__gt=0).update(hold=hold)
 
 
