@@ -8,8 +8,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
+from access_app.models import Namespace
 from tasks_app import calendars, circuit, firing, limits, outbox, pausing, schedule, transitions
 from tasks_app.backfilling import chosen
 from tasks_app.models import ACTIVE, FINAL, Backfill, Calendar, Circuit, FormerPlan, Pause, Task, TaskRun, run_of
@@ -159,6 +160,8 @@ def pause_many(wish: Pause, now: datetime) -> Pause:
     _check_pause(wish, now)
     wish.paused_at = now
     with transaction.atomic():
+        # Who makes a task holds its namespace's row: so each is either there to be held, or will see this pause.
+        list(Namespace.objects.filter(pk=wish.namespace_id or F("pk")).select_for_update())
         return _store_pause(wish, Q(task=None, namespace=wish.namespace, label=wish.label), now)
 
 
