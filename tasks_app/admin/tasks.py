@@ -34,7 +34,8 @@ class TaskAdmin(TaskActions):
     list_filter = ["status", "executor", "namespace", ("calendar", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["namespace", "calendar"]
     search_fields = ["name"]
-    ordering = ["namespace__name", "name"]
+    ordering = ["namespace_id", "name"]
+    show_full_result_count = False
     readonly_fields = ["preview", "held", "runs_link", "backfill_link", "managed_by", "created", "updated"]
     warn_unsaved_form = True
 
