@@ -7,7 +7,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from access_app.models import Namespace
-from tasks_app.api.fields import ChoiceField
+from tasks_app.api.fields import ChoiceField, named_field
 from tasks_app.api.serializers import ModelRules, StrictMixin, TaskSerializer
 from tasks_app.models import Calendar
 
@@ -19,14 +19,7 @@ class CalendarSerializer(StrictMixin, ModelRules):
 
     serializer_field_mapping = TaskSerializer.serializer_field_mapping
     serializer_choice_field = ChoiceField
-    namespace = serializers.SlugRelatedField(
-        slug_field="name",
-        queryset=Namespace.objects.all(),
-        required=False,
-        allow_null=True,
-        error_messages={"does_not_exist": "There is no namespace “{value}”.", "invalid": "This must be a name."},
-        help_text="The namespace whose tasks can use it; null: all can.",
-    )
+    namespace = named_field(Namespace, "The namespace whose tasks can use it; null: all can.", allow_null=True)
 
     class Meta:
         model = Calendar

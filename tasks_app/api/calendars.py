@@ -3,9 +3,7 @@
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,11 +11,9 @@ from rest_framework.response import Response
 from tasks_app import actions
 from tasks_app.api.calendar_serializers import CalendarSerializer, DaysQuery, DaysSerializer, IcsSerializer
 from tasks_app.api.filters import CalendarFilter
-from tasks_app.api.parsing import JSONBody
+from tasks_app.api.locking import LockingViewSet
 from tasks_app.clock import database_now
 from tasks_app.models import Calendar
-
-CHANGING = ("update", "partial_update", "destroy", "import_ics")
 
 
 @extend_schema_view(
@@ -26,28 +22,16 @@ CHANGING = ("update", "partial_update", "destroy", "import_ics")
     retrieve=extend_schema(description="One calendar."),
     update=extend_schema(description="Edit the calendar. Optional fields that are left out keep their value."),
     partial_update=extend_schema(description="Edit the calendar; it holds at once. Fields left out keep their value."),
+    destroy=extend_schema(description="Take the calendar away, which no task may use."),
 )
-class CalendarViewSet(JSONBody, viewsets.ModelViewSet[Calendar]):
+class CalendarViewSet(LockingViewSet):
     """Calendars: which days and hours are closed."""
 
     serializer_class = CalendarSerializer
     filterset_class = CalendarFilter
     queryset = Calendar.objects.select_related("namespace").order_by("-id")
+    changing = ("import_ics",)
     action_perms = {"days": "tasks_app.view_calendar", "import_ics": "tasks_app.change_calendar"}
-
-    def get_queryset(self) -> QuerySet[Calendar]:
-        """What is about to be changed is locked, so that no change made at the same time is overwritten."""
-        found = super().get_queryset()
-        return found.select_for_update(of=("self",)) if self.action in CHANGING else found
-
-    @transaction.atomic
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().update(request, *args, **kwargs)
-
-    @transaction.atomic
-    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Take the calendar away, which no task may use."""
-        return super().destroy(request, *args, **kwargs)
 
     def perform_create(self, serializer: Any) -> None:
         serializer.instance = Calendar(**serializer.validated_data)

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from django.db.models import Model
 from rest_framework import serializers
 
 
@@ -48,3 +49,18 @@ class JSONObjectField(serializers.JSONField):
         if not isinstance(data, dict):
             self.fail("not_object")
         return super().to_internal_value(data)
+
+
+def named_field(model: type[Model], help_text: str, **options: Any) -> serializers.Field[Any, Any, Any, Any]:
+    """A row of `model`, by its name."""
+    return serializers.SlugRelatedField(
+        slug_field="name",
+        queryset=model._default_manager.all(),
+        required=False,
+        error_messages={
+            "does_not_exist": f"There is no {model._meta.verbose_name} “{{value}}”.",
+            "invalid": "This must be a name.",
+        },
+        help_text=help_text,
+        **options,
+    )

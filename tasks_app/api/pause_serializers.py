@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from access_app.models import Namespace
+from tasks_app.api.fields import named_field
 from tasks_app.api.serializers import StrictMixin, TaskSerializer
 from tasks_app.models import Pause
 
@@ -23,14 +24,7 @@ class PauseSerializer(StrictMixin, serializers.ModelSerializer[Pause]):
     """What is paused, by whom, why, and until when."""
 
     serializer_field_mapping = TaskSerializer.serializer_field_mapping
-    namespace = serializers.SlugRelatedField(
-        slug_field="name",
-        queryset=Namespace.objects.all(),
-        required=False,
-        allow_null=True,
-        error_messages={"does_not_exist": "There is no namespace “{value}”.", "invalid": "This must be a name."},
-        help_text="All of its tasks, or those with the label.",
-    )
+    namespace = named_field(Namespace, "All of its tasks, or those with the label.", allow_null=True)
     paused_by = serializers.CharField(source="paused_by.username", read_only=True, default=None)
 
     class Meta:

@@ -13,7 +13,7 @@ from rest_framework import serializers
 
 from access_app.models import Namespace
 from tasks_app import pausing
-from tasks_app.api.fields import ChoiceField, JSONObjectField, NumberField, TextField
+from tasks_app.api.fields import ChoiceField, JSONObjectField, NumberField, TextField, named_field
 from tasks_app.models import Calendar, Circuit, Pause, RunAttempt, RunLog, Task, TaskRun
 from tasks_app.schedule import DIALECTS, GAPS, LANGUAGES, MAX_LENGTH, MOST_NTH, MOST_SPREAD, OVERLAPS, SPEC_FIELDS
 from tasks_app.validators import PARAMS_BYTES, validate_params
@@ -56,18 +56,6 @@ class SchedulesField(serializers.JSONField):
     """Checked by the model; here is only what it looks like."""
 
 
-def calendar_field() -> serializers.Field[Any, Any, Any, Any]:
-    """A calendar, by its name."""
-    return serializers.SlugRelatedField(
-        slug_field="name",
-        queryset=Calendar.objects.all(),
-        required=False,
-        allow_null=True,
-        error_messages={"does_not_exist": "There is no calendar “{value}”.", "invalid": "This must be a name."},
-        help_text="The calendar's name: on its closed days and hours the task does not fire.",
-    )
-
-
 class ModelRules(serializers.ModelSerializer[Any]):
     """Applies the model's own rules to a row as it would be stored."""
 
@@ -95,20 +83,14 @@ class TaskSerializer(StrictMixin, ModelRules):
         models.FloatField: NumberField,
     }
     serializer_choice_field = ChoiceField
-    namespace = serializers.SlugRelatedField(
-        slug_field="name",
-        queryset=Namespace.objects.all(),
-        required=False,
-        error_messages={"does_not_exist": "There is no namespace “{value}”.", "invalid": "This must be a name."},
-        help_text="The namespace's name; `default` if left out.",
-    )
+    namespace = named_field(Namespace, "The namespace's name; `default` if left out.")
     config = JSONObjectField(required=False, help_text="The executor's other settings.")
     labels = JSONObjectField(required=False, help_text="What it is about; tasks with a label can be paused together.")
     pause = serializers.SerializerMethodField(
         help_text="Why it fires nothing: its own pause, or the strongest of those that hold it; null: it is not held."
     )
     worker_labels = JSONObjectField(required=False, help_text="Only workers with all these labels.")
-    calendar = calendar_field()
+    calendar = named_field(Calendar, "On its closed days and hours the task does not fire.", allow_null=True)
     schedules = SchedulesField(required=False, help_text="Further schedules: it fires whenever one of them does.")
 
     class Meta:
@@ -249,7 +231,7 @@ class PreviewSerializer(StrictMixin, serializers.ModelSerializer[Task]):
     serializer_choice_field = ChoiceField
     namespace = TaskSerializer._declared_fields["namespace"]
     schedules = SchedulesField(required=False)
-    calendar = calendar_field()
+    calendar = TaskSerializer._declared_fields["calendar"]
     after = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text=AFTER)
     count = serializers.IntegerField(min_value=1, max_value=100, default=10, help_text="How many, at most 100.")
     language = ChoiceField(

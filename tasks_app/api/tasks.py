@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import serializers, status, viewsets
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from tasks_app import actions, closing, schedule
 from tasks_app.api.backfill_serializers import BackfillDetailSerializer, BackfillWishSerializer, DryRunSerializer
 from tasks_app.api.filters import TaskFilter
+from tasks_app.api.locking import LockingViewSet
 from tasks_app.api.parsing import JSONBody
 from tasks_app.api.pause_serializers import PauseWishSerializer
 from tasks_app.api.serializers import (
@@ -44,8 +45,8 @@ TRIGGERED = (
     .only("name", "namespace", "executor", "priority", "worker_labels")
     .annotate(now=Now())
 )
+ALL = Task.objects.filter(deleted_at=None).select_related("namespace", "calendar", "own_pause__paused_by")
 DAY, EARLIEST = timedelta(days=1), datetime.min.replace(tzinfo=UTC)
-CHANGING = ("update", "partial_update", "destroy", "pause", "resume", "take_over")
 
 
 @extend_schema_view(
@@ -54,13 +55,17 @@ CHANGING = ("update", "partial_update", "destroy", "pause", "resume", "take_over
     retrieve=extend_schema(description="One task."),
     update=extend_schema(description="Edit the task. Optional fields that are left out keep their value."),
     partial_update=extend_schema(description="Edit the task. Fields that are left out keep their value."),
+    destroy=extend_schema(
+        description="Take the task away: it fires no more, its open runs are cancelled, its history stays."
+    ),
 )
-class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
+class TaskViewSet(LockingViewSet):
     """Tasks: definitions of what should run."""
 
     serializer_class = TaskSerializer
     filterset_class = TaskFilter
-    queryset = Task.objects.filter(deleted_at=None).order_by("-id")
+    queryset = ALL.order_by("-id")
+    changing = ("pause", "resume", "take_over")
     action_perms = {
         "run": "tasks_app.add_taskrun",
         "backfill": "tasks_app.add_backfill",
@@ -72,20 +77,7 @@ class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
     }
 
     def get_queryset(self) -> QuerySet[Task]:
-        """What is about to be changed is locked, so that no change made at the same time is overwritten."""
-        if self.action == "run":
-            return TRIGGERED.all()
-        tasks = super().get_queryset().select_related("namespace", "calendar", "own_pause__paused_by")
-        return tasks.select_for_update(of=("self",)) if self.action in CHANGING else tasks
-
-    @transaction.atomic
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().update(request, *args, **kwargs)
-
-    @transaction.atomic
-    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Take the task away: it fires no more, its open runs are cancelled, its history stays."""
-        return super().destroy(request, *args, **kwargs)
+        return TRIGGERED.all() if self.action == "run" else super().get_queryset()
 
     def perform_create(self, serializer: Any) -> None:
         serializer.instance = Task(**serializer.validated_data)
@@ -116,7 +108,7 @@ class TaskViewSet(JSONBody, viewsets.ModelViewSet[Task]):
         if key and len(key) > KEY_LENGTH:
             raise serializers.ValidationError({KEY_HEADER: [f"At most {KEY_LENGTH} characters."]})
         trigger = actions.Trigger(task, idempotency_key=key, **wish.validated_data)
-        (run,) = actions.trigger([trigger], task.now, request.user)  # type: ignore[attr-defined]
+        (run,) = actions.trigger([trigger], task.now, request.user)
         return Response(represent(RunSerializer, run), status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=PauseWishSerializer, responses=TaskSerializer)
