@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import marshal
 import resource
 import uuid
 from collections.abc import Callable
@@ -14,7 +13,7 @@ import msgspec
 
 from executors.base import AT_ONCE, Unable
 from executors.keeper import orphans, process
-from executors.keeper.connection import MESSAGE_BYTES, Connection
+from executors.keeper.connection import MESSAGE_BYTES, Connection, packed
 from executors.keeper.forest import GIVE_UP_SECONDS
 from executors.keeper.pipes import Pipes
 
@@ -116,7 +115,7 @@ class KeeperClient:
         """Have the keeper end all commands by itself unless it hears of this again within so many seconds."""
         self._lease_until = self._loop.time() + seconds
         if self._connection:
-            self._connection.send(marshal.dumps(("lease", seconds)))
+            self._connection.send(packed(("lease", seconds)))
 
     async def run(self, command: Command) -> int:
         """Run a command; return its exit code (a signal as its negative number). Raises `CommandError` and `Unable`.
@@ -152,7 +151,7 @@ class KeeperClient:
     def _spawn(self, id: int, command: Command) -> _Running:
         assert self._connection
         env = {**command.env, orphans.MARK: self._mark}
-        message = marshal.dumps(("spawn", id, command.argv, env, command.cwd, command.prologue, command.grace))
+        message = packed(("spawn", id, command.argv, env, command.cwd, command.prologue, command.grace))
         if len(message) > MESSAGE_BYTES:
             what = f"{len(message):,} bytes, more than the {MESSAGE_BYTES:,} that can be passed"
             raise CommandError(f"The command, its environment and the parameters take {what}; pass a file instead.")
@@ -169,7 +168,7 @@ class KeeperClient:
         while self._connection:
             running.gone = self._loop.create_future()
             last_resort = self._loop.call_later(grace + self._patience, self._connection.process.kill)
-            self._connection.send(marshal.dumps(("kill", id, grace)))
+            self._connection.send(packed(("kill", id, grace)))
             try:
                 return await running.gone
             except asyncio.CancelledError:

@@ -27,6 +27,15 @@ main()
 """
 
 
+def packed(message: tuple[Any, ...]) -> bytes:
+    """What the keeper reads as `message`.
+
+    In an older format, as in newer ones it is told which names are interned here and interns them too: its table of
+    these would be made anew, and larger, each time some thousand had come and gone, in what is left of its memory.
+    """
+    return marshal.dumps(message, 2)
+
+
 class Connection:
     """A new keeper process and the way to it. Closing it, or dying, makes the keeper end all commands and exit."""
 
