@@ -13,7 +13,8 @@ from benchmarks import expressions
 from tasks_app.due import ROWS, Due, due
 from tasks_app.models import Task
 from tasks_app.models.task import MOST_CATCH_UP
-from tasks_app.schedule import Spec, read, reading, zone
+from tasks_app.schedule import Spec, read, reading
+from tasks_app.schedule.zone import _of_year
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEY = "1/benchmark"
@@ -52,12 +53,12 @@ def single() -> dict[str, dict[str, float]]:
 def _single(specs: tuple[Spec, ...]) -> dict[str, float]:
     def fresh() -> Any:
         reading._read.cache_clear()
-        zone._of_year.cache_clear()
+        _of_year.cache_clear()
         return read(specs, KEY)
 
     def first(after: datetime) -> float:
         plan = fresh()
-        zone._of_year.cache_clear()
+        _of_year.cache_clear()
         return _ms(lambda: plan.next_after(after))
 
     # The best of three: what else the machine does is no part of it.
