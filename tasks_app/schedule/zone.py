@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from tasks_app.schedule.errors import ScheduleError
 
-_STEP = timedelta(days=3)
-"""No zone has ever set its clock twice within it, or plans to: the next is Freetown, for four days of 1939."""
+_STEP, _EARLY_STEP = timedelta(days=6), timedelta(days=3)
+"""From 1970 on, and before: no zone has ever set its clock twice within it, or plans to. Next to it are Noronha with
+seven days of 2000, Gaza with seven of 2040, and Freetown with four of 1939."""
 _SECOND = timedelta(seconds=1)
 
 
@@ -68,7 +69,8 @@ def offset(zone: ZoneInfo, at: datetime) -> timedelta:
 def _of_year(zone: ZoneInfo, year: int) -> list[Stretch]:
     """The stretches of one year (in UTC)."""
     start, end = datetime(year, 1, 1), datetime(year + 1, 1, 1)
-    points = [*(start + n * _STEP for n in range((end - start) // _STEP + 1)), end]
+    step = _STEP if year >= 1970 else _EARLY_STEP
+    points = [*(start + n * step for n in range((end - start) // step + 1)), end]
     placed = start.replace(tzinfo=zone)
     offsets = [zone.fromutc(placed + (point - start)).utcoffset() for point in points]
     changes = [pair for pair, (one, two) in zip(pairwise(points), pairwise(offsets), strict=True) if one != two]
