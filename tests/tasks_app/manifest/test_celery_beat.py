@@ -73,6 +73,8 @@ def test_the_command_is_one_that_celery_understands(monkeypatch, capsys):
         return type("Sent", (), {"id": "x"})
 
     monkeypatch.setattr(shop.app, "send_task", send_task)
+    # Celery's command sets it for the whole process, and all other apps in it would follow: it is gone after this test.
+    monkeypatch.setenv("CELERY_BROKER_URL", "memory://")
     celery_command(["-A", "tests.acceptance.shop", *words[3:]], standalone_mode=False)
     assert calls == [("shop.tick", ["a\nb $HOME 'x' \"y\""], {"ключ": "✓"}, "q u")]
 
