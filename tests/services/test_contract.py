@@ -4,9 +4,10 @@ import os
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
-from services import PostgreSQL, RabbitMQ, Redis, Server, ServerError
+from services import PostgreSQL, RabbitMQ, Redis, Server, ServerError, process
 from tests.services.clients import get, put
 from tests.services.conftest import Running
 from tests.waiting import wait_until
@@ -47,11 +48,13 @@ def test_data_and_address_survive_stop_and_start(server: Server):
 
 def test_data_and_address_survive_a_crash(server: Server):
     server.start()
-    address, processes = server.url, tree(pid(server))
+    root = psutil.Process(pid(server))
+    family = [process.Process(each.pid, process.birth(each.pid)) for each in [root, *root.children(recursive=True)]]
+    address = server.url
     put(server, "killed")
     server.kill()
     assert not server.running
-    wait_until(lambda: not [each for each in processes if alive(each)], what="all its processes are gone")
+    wait_until(lambda: not [each for each in family if each.alive], what="all its processes are gone")
     server.start()
     assert server.url == address
     assert get(server) == "killed"
@@ -93,16 +96,3 @@ def test_secrets_are_for_the_owner_only(server: Server):
         if file.is_file() and file.stat().st_mode & 0o077 and server.memory["password"] in file.read_text()
     ]
     assert exposed == []
-
-
-def tree(root: int) -> list[int]:
-    """A process and all below it."""
-    children = Path(f"/proc/{root}/task/{root}/children").read_text().split()
-    return [root, *(each for child in children for each in tree(int(child)))]
-
-
-def alive(number: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
