@@ -45,14 +45,14 @@ class NamespaceAdmin(Admin):
     """Rooms of teams."""
 
     empty_hint = "A namespace keeps one team's tasks apart from another's. Add one for each team."
-    list_display = ["name", "description", "tasks", "max_pending", "max_triggers_per_minute", "created"]
+    list_display = ["name", "description", "tasks", "max_pending", "max_triggers_per_minute", "weight", "created"]
     search_fields = ["name", "description"]
     readonly_fields = ["tasks", "created_fact"]
     created = show.moment_column("created_at", "Created")
     created_fact = show.moment_fact("created_at", "Created")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        limits = ["max_pending", "max_triggers_per_minute"]
+        limits = ["max_pending", "max_triggers_per_minute", "weight"]
         return ["name", "description", *limits, *(["tasks", "created_fact"] if obj else [])]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Namespace]:

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 
 from django.conf import settings
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 
@@ -32,6 +32,13 @@ class Namespace(models.Model):
         validators=[MinValueValidator(1)],
         help_text="At most so many runs may be triggered in a minute, counted by each web process for itself. "
         "Empty: no limit.",
+    )
+    weight = models.PositiveSmallIntegerField(
+        default=1,
+        db_default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="While slots are short, its share of them beside other namespaces that have runs waiting: with 2 "
+        "twice as many as with 1.",
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

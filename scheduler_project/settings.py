@@ -155,6 +155,7 @@ UNFOLD = {
                     _page("Pauses", "pause_circle", "tasks_app.pause"),
                     _page("Backfills", "history", "tasks_app.backfill"),
                     _page("Calendars", "calendar_month", "tasks_app.calendar"),
+                    _page("Pools", "pool", "tasks_app.pool"),
                     _page("Circuits", "electrical_services", "tasks_app.circuit"),
                     _page("Celery beat", "update", "django_celery_beat.periodictask"),
                 ],

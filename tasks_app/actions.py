@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from access_app.models import Namespace
 from tasks_app import calendars, circuit, firing, limits, outbox, pausing, schedule, transitions
 from tasks_app.backfilling import chosen
-from tasks_app.models import ACTIVE, FINAL, Backfill, Calendar, Circuit, FormerPlan, Pause, Task, TaskRun, run_of
+from tasks_app.models import ACTIVE, FINAL, Backfill, Calendar, Circuit, FormerPlan, Pause, Pool, Task, TaskRun, run_of
 from tasks_app.schedule import ScheduleError, written
 from workers_app.messaging.protocol import AttemptKey, Cancel
 
@@ -116,8 +116,11 @@ def _save_changes(task: Task, before: Task, now: datetime) -> None:
         task.planned_at = now
     task.updated_at = now
     task.save(force_update=True)
+    pending = task.runs.filter(status="pending")
     if task.placement != before.placement:
-        task.runs.filter(status="pending").update(placement=task.placement)
+        pending.update(placement=task.placement)
+    if task.limits != before.limits or task.circuit != before.circuit:
+        pending.exclude(gate="").update(gate="", gate_since=None)
 
 
 def _settle(task: Task, now: datetime, *, forget: bool) -> None:
@@ -327,6 +330,21 @@ def delete_calendar(calendar: Calendar) -> None:
         if names:
             raise NotPossible(f"Tasks use the calendar: {', '.join(names)}. Take it out of them first.")
         calendar.delete()
+
+
+def save_pool(pool: Pool, now: datetime) -> None:
+    """Store a new or edited, validated pool; it holds at once."""
+    pool.save()
+    outbox.hint(now)
+
+
+def delete_pool(pool: Pool) -> None:
+    """Take a pool away; raises `NotPossible` while tasks use it."""
+    with transaction.atomic():
+        stored = Pool.objects.select_for_update().get(pk=pool.pk)
+        if used := stored.used_by():
+            raise NotPossible(f"{used} Take it out of them first.")
+        pool.delete()
 
 
 def backfill(wish: Backfill, now: datetime, user: Any = None) -> Backfill:

@@ -143,16 +143,23 @@ def _attempt(ending: Ending, now: datetime) -> RunAttempt:
     )
 
 
-def cancel(runs: Iterable[UUID], now: datetime) -> int:
+def park(gates: list[tuple[UUID, str]], now: datetime) -> list[UUID]:
+    """Pending runs wait at a gate (its key), or, where that is empty, at none that anybody knows of."""
+    rows = [{"id": run, "gate": gate, "gate_since": now if gate else None} for run, gate in gates]
+    return update(TaskRun, ["id"], rows, "target.status || '' = 'pending'")
+
+
+def cancel(runs: Iterable[UUID], now: datetime, *, reason: str = "cancelled") -> int:
     """Pending runs → cancelled; active ones are noted to end, which their worker confirms by its report.
 
-    Returns how many it applied to. One statement, as a run may go back from active to pending in between two.
+    Returns how many it applied to; `reason` is that of pending ones. One statement, as a run may go back from active
+    to pending in between two.
     """
     pending = Q(status="pending")
     found = TaskRun.objects.filter(pending | Q(status__in=ACTIVE, cancel_requested_at=None), pk__in=list(runs))
     return found.update(
         status=Case(When(pending, then=Value("cancelled")), default=F("status")),
-        reason=Case(When(pending, then=Value("cancelled")), default=F("reason")),
+        reason=Case(When(pending, then=Value(reason)), default=F("reason")),
         completed_at=Case(When(pending, then=Value(now, DateTimeField())), default=F("completed_at")),
         cancel_requested_at=now,
     )

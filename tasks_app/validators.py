@@ -8,6 +8,12 @@ import msgspec
 from django.core.exceptions import ValidationError
 
 PARAMS_BYTES = 16 * 1024
+MOST_POOLS = 20
+"""That one run takes slots of."""
+MOST_SLOTS = 100_000
+_BRACES = re.compile(r"[{}]")
+PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
+"""A place in a key that stands for a parameter of the run."""
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?")
 
 
@@ -34,3 +40,21 @@ def validate_label_map(value: Any) -> None:
     for key, label in value.items():
         if not _LABEL.fullmatch(key) or not isinstance(label, str) or not _LABEL.fullmatch(label):
             raise ValidationError(f"Label “{key}”: key and value are 1–63 letters, digits and ._/- as text.")
+
+
+def validate_key(value: str) -> None:
+    """A key is one line of visible text, in which {name} stands for a parameter of the run."""
+    validate_name(value)
+    if _BRACES.search(PARAMETER.sub("", value)):
+        raise ValidationError("Braces stand for a parameter of the run, as in deploy-{host}.")
+
+
+def validate_pools(value: Any) -> None:
+    """Pools are a JSON object of the slots to take of each, such as {"database": 1}."""
+    if not isinstance(value, dict):
+        raise ValidationError('Pools are an object of slots by the name of a pool, such as {"database": 1}.')
+    if len(value) > MOST_POOLS:
+        raise ValidationError(f"At most {MOST_POOLS} pools.")
+    for name, slots in value.items():
+        if type(slots) is not int or not 1 <= slots <= MOST_SLOTS:
+            raise ValidationError(f"Pool “{name}”: take a whole number of slots, 1 to {MOST_SLOTS:,}.")

@@ -4,8 +4,8 @@ A strategy only ranks workers that have a free slot. A new one is a function of 
 plus one line in `STRATEGIES`. The caller updates `free` and `last_assigned` after each choice.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -19,6 +19,7 @@ class Candidate:
     """Slots in all."""
     last_assigned: float
     """Any clock: the smaller, the longer ago."""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 Strategy = Callable[[Sequence[Candidate], str], Candidate]
@@ -38,7 +39,15 @@ def round_robin(candidates: Sequence[Candidate], key: str) -> Candidate:
 STRATEGIES: dict[str, Strategy] = {"least_loaded": least_loaded, "round_robin": round_robin}
 
 
-def choose(strategy: str, candidates: Sequence[Candidate], key: str) -> Candidate | None:
-    """The worker for a run of task `key`, or None when no candidate has a free slot."""
+def choose(
+    strategy: str, candidates: Sequence[Candidate], key: str, preferred: Mapping[str, str] | None = None
+) -> Candidate | None:
+    """The worker for a run of task `key`, or None when no candidate has a free slot.
+
+    Of those that have one, only the ones with the most labels of `preferred` are ranked.
+    """
     able = [each for each in candidates if each.free > 0]
+    if preferred and able:
+        wanted = [sum(each.labels.get(name) == value for name, value in preferred.items()) for each in able]
+        able = [each for each, number in zip(able, wanted, strict=True) if number == max(wanted)]
     return STRATEGIES[strategy](able, key) if able else None

@@ -1,6 +1,7 @@
 """The form of a task, and the one that asks before a run."""
 
 import json
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
@@ -11,9 +12,10 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 import executors
-from tasks_app.validators import validate_label_map, validate_params
+from tasks_app.validators import validate_label_map, validate_params, validate_pools
 
-ROWS = {"description": 2, "command": 5, "config": 4, "worker_labels": 2, "labels": 2, "schedules": 4}
+LABELS = ("worker_labels", "excluded_labels", "preferred_labels", "labels")
+ROWS = {"description": 2, "command": 5, "config": 4, "schedules": 4, "pools": 2} | dict.fromkeys(LABELS, 2)
 """Height of the text areas."""
 
 
@@ -61,10 +63,24 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]
         return [] if value is None else value
 
     def clean_worker_labels(self) -> Any:
-        return _labels(self.cleaned_data["worker_labels"])
+        return self._map("worker_labels", validate_label_map)
+
+    def clean_excluded_labels(self) -> Any:
+        return self._map("excluded_labels", validate_label_map)
+
+    def clean_preferred_labels(self) -> Any:
+        return self._map("preferred_labels", validate_label_map)
 
     def clean_labels(self) -> Any:
-        return _labels(self.cleaned_data["labels"])
+        return self._map("labels", validate_label_map)
+
+    def clean_pools(self) -> Any:
+        return self._map("pools", validate_pools)
+
+    def _map(self, name: str, validate: Callable[[Any], None]) -> Any:
+        value = {} if self.cleaned_data[name] is None else self.cleaned_data[name]
+        validate(value)  # the model skips its validators where a value is empty, such as []
+        return value
 
     def add_error(self, field: str | None, error: Any) -> None:
         """Show errors that the model keys by a part of a field (`config.url`) at that field."""
@@ -87,12 +103,6 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]
     def _get_validation_exclusions(self) -> set[str]:
         """A name is unique among tasks that are not deleted: without `deleted_at` that rule would be skipped."""
         return super()._get_validation_exclusions() - {"deleted_at"}  # type: ignore[misc]
-
-
-def _labels(value: Any) -> Any:
-    labels = {} if value is None else value
-    validate_label_map(labels)  # the model skips its validators where a value is empty, such as []
-    return labels
 
 
 class RunNowForm(BaseDialogForm):

@@ -71,7 +71,21 @@ class TaskAdmin(TaskActions):
                 ]
             },
         ),
+        (
+            "Waiting for others",
+            {
+                "classes": ["collapse"],
+                "fields": [
+                    ("overlap", "max_parallel", "max_queued"),
+                    "mutex",
+                    "pools",
+                    ("rate_count", "rate_seconds"),
+                    "rate_key",
+                ],
+            },
+        ),
         ("Where", {"fields": [("strategy", "priority"), "worker_labels", "labels"]}),
+        ("More about where", {"classes": ["collapse"], "fields": ["excluded_labels", "preferred_labels"]}),
     ]
 
     created = show.moment_fact("created_at", "Created")

@@ -11,7 +11,7 @@ from django.db.models.fields.json import KeyTransform
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 
-from tasks_app.models import Backfill, Calendar, Circuit, Pause, Task, TaskRun
+from tasks_app.models import Backfill, Calendar, Circuit, Pause, Pool, Task, TaskRun
 from workers_app.models import WorkerInfo
 
 LARGEST_ID = 2**63 - 1
@@ -112,6 +112,15 @@ class CalendarFilter(django_filters.FilterSet):
     class Meta:
         model = Calendar
         fields = ["name", "namespace", "for_all"]
+
+
+class PoolFilter(django_filters.FilterSet):
+    name = django_filters.CharFilter(help_text="The whole name.")
+    namespace = django_filters.CharFilter(field_name="namespace__name", help_text="The namespace's name.")
+
+    class Meta:
+        model = Pool
+        fields = ["name", "namespace"]
 
 
 class CircuitFilter(django_filters.FilterSet):

@@ -90,6 +90,9 @@ class TaskSerializer(StrictMixin, ModelRules):
         help_text="Why it fires nothing: its own pause, or the strongest of those that hold it; null: it is not held."
     )
     worker_labels = JSONObjectField(required=False, help_text="Only workers with all these labels.")
+    excluded_labels = JSONObjectField(required=False, help_text="No worker with any of these labels.")
+    preferred_labels = JSONObjectField(required=False, help_text="Rather a worker with more of these labels.")
+    pools = JSONObjectField(required=False, help_text="How many slots a run takes, by the name of the pool.")
     calendar = named_field(Calendar, "On its closed days and hours the task does not fire.", allow_null=True)
     schedules = SchedulesField(required=False, help_text="Further schedules: it fires whenever one of them does.")
 
@@ -100,7 +103,8 @@ class TaskSerializer(StrictMixin, ModelRules):
             "after_outage", "after_resume", "catch_up_seconds", "catch_up_runs", "calendar", "on_closed",
             "status", "priority", "timeout_seconds", "max_attempts", "retry_delay_seconds", "retry_max_delay_seconds",
             "delivery", "circuit", "circuit_failures", "circuit_seconds",
-            "labels", "worker_labels", "strategy", "pause", "managed_by", "next_fire_at", "created_at", "updated_at",
+            *Task.LIMITS, "labels", "worker_labels", "excluded_labels", "preferred_labels", "strategy", "pause",
+            "managed_by", "next_fire_at", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = ["managed_by", "next_fire_at", "created_at", "updated_at"]
         extra_kwargs = {"name": {"trim_whitespace": False}, "command": {"trim_whitespace": False}}
@@ -148,7 +152,7 @@ class RunSerializer(serializers.ModelSerializer[TaskRun]):
         fields = [
             "id", "task", "task_name", "attempt", "status", "reason", "origin", "worker", "params", "scheduled_for",
             "available_at", "created_at", "assigned_at", "started_at", "completed_at", "exit_code", "result", "error",
-            "cancel_requested_at", "retry_of", "backfill",
+            "cancel_requested_at", "retry_of", "backfill", "gate", "gate_since",
         ]  # fmt: skip
         read_only_fields = fields
 

@@ -11,6 +11,7 @@ from tasks_app.api.backfills import BackfillViewSet
 from tasks_app.api.calendars import CalendarViewSet
 from tasks_app.api.circuits import CircuitViewSet
 from tasks_app.api.pauses import PauseViewSet
+from tasks_app.api.pools import PoolViewSet
 from tasks_app.api.runs import RunViewSet
 from tasks_app.api.tasks import PreviewView, TaskViewSet
 from tasks_app.api.tokens import PairView, RefreshView
@@ -23,6 +24,7 @@ router.register("backfills", BackfillViewSet, basename="backfill")
 router.register("calendars", CalendarViewSet, basename="calendar")
 router.register("tasks", TaskViewSet, basename="task")
 router.register("pauses", PauseViewSet, basename="pause")
+router.register("pools", PoolViewSet, basename="pool")
 router.register("runs", RunViewSet, basename="run")
 router.register("workers", WorkerViewSet, basename="worker")
 router.register("circuits", CircuitViewSet, basename="circuit")

@@ -12,16 +12,16 @@ from django.db import transaction
 from django.db.models import Count
 
 from tasks_app import transitions
-from tasks_app.dispatch.gates import Gates
+from tasks_app.dispatch.give import Giving
 from tasks_app.dispatch.leases import Letter
+from tasks_app.dispatch.trying import Trying
 from tasks_app.models import ACTIVE, Task, TaskRun
 from tasks_app.sql import claimed
 from workers_app import registry
-from workers_app.balance import Candidate, choose
+from workers_app.balance import Candidate
 from workers_app.messaging.protocol import Assignment, Assignments, AttemptKey
 from workers_app.models import WorkerInfo
 
-BATCH = 500
 LETTER_BYTES = 256 * 1024
 """A letter that has grown to this is sent, and the next one begun."""
 
@@ -36,85 +36,58 @@ class Assigned:
     """Of the runs in them."""
     starved: bool
     """Ready runs may be left, for want of a free slot."""
+    again: bool
+    """There may be more to give out: one should look again soon."""
 
 
 def assign(now: datetime, placements: list[str], *, troubled: bool = True) -> Assigned:
-    """Commit the assignments of one batch; `placements` are those of pending runs, `troubled` is as in `Outlook`."""
+    """Commit the assignments of one batch; `placements` are those of ready runs, `troubled` is as in `Outlook`."""
     if not placements:
-        return Assigned([], number=0, starved=False)
+        return Assigned([], number=0, starved=False, again=False)
     with transaction.atomic(savepoint=False):
         workers = list(claimed(registry.available(now)))
-        gates = Gates(now, probing=bool(workers), troubled=troubled)
-        candidates = _candidates(workers, gates)
+        circuits = Trying(now, probing=bool(workers), troubled=troubled)
+        candidates = _candidates(workers, circuits)
         offers = {placement: _matching(placement, workers, candidates) for placement in placements}
-        limit = min(sum(candidate.free for candidate in candidates.values()), BATCH)
-        runs = _claim(gates, [placement for placement, able in offers.items() if able], limit)
-        choices = _choose(runs, offers, now)
-        moved = set(transitions.assign(choices, now))
+        giving = Giving(now, circuits.world, offers, sum(candidate.free for candidate in candidates.values()))
+        giving.give()
+        moved = set(transitions.assign(giving.choices, now))
+        choices = [(run, worker) for run, worker in giving.choices if run.pk in moved]
         by_id = {worker.pk: worker for worker in workers}
-        gates.passed((run, by_id[worker]) for run, worker in choices if run.pk in moved)
-        gates.skip(placements)
-        used = {worker for _, worker in choices}
-        WorkerInfo.objects.filter(pk__in=used).update(last_assigned_at=now)
-    given = [(by_id[worker].boot_id, _assignment(run)) for run, worker in choices if run.pk in moved]
-    return Assigned(
-        list(_letters(given)),
-        number=len(given),
-        starved=len(runs) == limit or len(choices) < len(runs) or not all(offers.values()),
-    )
+        giving.store(moved)
+        circuits.passed((run, by_id[worker]) for run, worker in choices)
+        WorkerInfo.objects.filter(pk__in={worker for _, worker in choices}).update(last_assigned_at=now)
+    given = [(by_id[worker].boot_id, _assignment(run)) for run, worker in choices]
+    return Assigned(list(_letters(given)), number=len(given), starved=giving.starved, again=giving.again)
 
 
-def _candidates(workers: Iterable[WorkerInfo], gates: Gates) -> dict[int, Candidate]:
-    """Each worker with the slots that the database knows to be free, and that the gates let be used."""
+def _candidates(workers: Iterable[WorkerInfo], circuits: Trying) -> dict[int, Candidate]:
+    """Each worker with the slots that the database knows to be free, and that its circuit lets be used."""
     counted = TaskRun.objects.filter(status__in=ACTIVE).values_list("worker").annotate(Count("pk")).order_by()
     used = dict(counted)
     return {
         worker.pk: Candidate(
             id=worker.pk,
-            free=gates.slots(worker.name, max(worker.max_tasks - used.get(worker.pk, 0), 0)),
+            free=circuits.slots(worker.name, max(worker.max_tasks - used.get(worker.pk, 0), 0)),
             max_tasks=worker.max_tasks,
             last_assigned=worker.last_assigned_at.timestamp() if worker.last_assigned_at else 0.0,
+            labels=worker.labels,
         )
         for worker in workers
     }
 
 
 def _matching(placement: str, workers: Iterable[WorkerInfo], candidates: dict[int, Candidate]) -> list[Candidate]:
-    """The candidates with a free slot, the executor and all the labels that `placement` asks for."""
-    executor, labels = json.loads(placement)
+    """The candidates with a free slot, the executor and the labels that `placement` asks for."""
+    _, executor, wanted, unwanted = json.loads(placement)
     return [
         candidates[worker.pk]
         for worker in workers
         if candidates[worker.pk].free
         and executor in worker.executors
-        and all(worker.labels.get(key) == value for key, value in labels)
+        and all(worker.labels.get(key) == value for key, value in wanted)
+        and not any(worker.labels.get(key) == value for key, value in unwanted)
     ]
-
-
-_NEEDED = ["attempt", "placement", "params", "scheduled_for"] + [
-    f"task__{name}" for name in ("name", "executor", "command", "config", "timeout_seconds", "strategy")
-]
-"""What an assignment says: the rest of run and task stays where it is."""
-
-
-def _claim(gates: Gates, placements: list[str], limit: int) -> list[TaskRun]:
-    if not placements or not limit:
-        return []
-    return list(claimed(gates.ready(placements).select_related("task").only(*_NEEDED))[:limit])
-
-
-def _choose(runs: list[TaskRun], offers: dict[str, list[Candidate]], now: datetime) -> list[tuple[TaskRun, int]]:
-    """A worker for each run, as long as there are free slots."""
-    choices: list[tuple[TaskRun, int]] = []
-    turn = now.timestamp()
-    for run in runs:
-        worker = choose(run.task.strategy, offers[run.placement], str(run.task_id))
-        if worker:
-            turn += 1e-6
-            worker.free -= 1
-            worker.last_assigned = turn
-            choices.append((run, worker.id))
-    return choices
 
 
 def _letters(given: list[tuple[UUID, Assignment]]) -> Iterator[Letter]:

@@ -16,20 +16,26 @@ class Outlook:
     next_ready: datetime | None
     """When the next pending run passes the time gate."""
     placements: list[str]
-    """The distinct placements of pending runs."""
+    """The distinct placements of pending runs that wait at no gate."""
     troubled: bool
     """There are circuits that are not as good as new: else nobody needs to look at any."""
     backfilling: bool
     """There are backfills that are running."""
+    permits: bool = False
+    """Runs have taken something that is counted."""
+    waiting: bool = False
+    """Runs wait at a gate."""
+    next_free: datetime | None = None
+    """When the next permit of a rate ends."""
 
 
 # Placements are found by one index probe each, however many runs there are.
 _LOOK = """
     WITH RECURSIVE found(placement) AS (
-        SELECT MIN(placement) FROM tasks_app_taskrun WHERE status = 'pending'
+        SELECT MIN(placement) FROM tasks_app_taskrun WHERE status = 'pending' AND gate = ''
         UNION ALL
         SELECT (SELECT MIN(run.placement) FROM tasks_app_taskrun AS run
-                WHERE run.status = 'pending' AND run.placement > found.placement)
+                WHERE run.status = 'pending' AND run.gate = '' AND run.placement > found.placement)
         FROM found WHERE found.placement IS NOT NULL
     )
     SELECT
@@ -38,7 +44,10 @@ _LOOK = """
         (SELECT MIN(available_at) FROM tasks_app_taskrun WHERE status = 'pending' AND available_at > %s),
         (SELECT {array}(placement) FROM found WHERE placement IS NOT NULL),
         EXISTS (SELECT 1 FROM tasks_app_circuit WHERE state <> 'closed' OR failures > 0),
-        EXISTS (SELECT 1 FROM tasks_app_backfill WHERE status = 'running')
+        EXISTS (SELECT 1 FROM tasks_app_backfill WHERE status = 'running'),
+        EXISTS (SELECT 1 FROM tasks_app_permit),
+        EXISTS (SELECT 1 FROM tasks_app_taskrun WHERE status = 'pending' AND gate <> ''),
+        (SELECT MIN(until) FROM tasks_app_permit WHERE until IS NOT NULL)
 """
 _ARRAY = {"postgresql": "json_agg", "sqlite": "json_group_array"}
 
@@ -48,9 +57,18 @@ def look(now: datetime) -> Outlook:
     with connection.cursor() as cursor:
         adapted = connection.ops.adapt_datetimefield_value(now)
         cursor.execute(_LOOK.format(array=_ARRAY[connection.vendor]), [adapted])
-        due, ready, placements, troubled, backfilling = cursor.fetchone()
+        due, ready, placements, troubled, backfilling, permits, waiting, free = cursor.fetchone()
     found = json.loads(placements) if isinstance(placements, str) else placements
-    return Outlook(_moment(due), _moment(ready), found or [], bool(troubled), bool(backfilling))
+    return Outlook(
+        next_due=_moment(due),
+        next_ready=_moment(ready),
+        placements=found or [],
+        troubled=bool(troubled),
+        backfilling=bool(backfilling),
+        permits=bool(permits),
+        waiting=bool(waiting),
+        next_free=_moment(free),
+    )
 
 
 def _moment(value: datetime | str | None) -> datetime | None:

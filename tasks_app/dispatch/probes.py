@@ -38,6 +38,15 @@ def tripped(now: datetime, *, probing: bool = True) -> Tripped:
     return Tripped(frozenset(row.target for row in found) - passing, due)
 
 
+def seen(now: datetime) -> tuple[frozenset[str], frozenset[str]]:
+    """The targets that nothing may pass, and those that one probe may, as they look to somebody who lets none pass."""
+    found = list(Circuit.objects.exclude(state=CLOSED))
+    settled = _settled(found) if found else {}
+    due = frozenset(row.target for row in found if circuit.may_probe(settled[row.pk], now))
+    closed = {row.target for row in found if settled[row.pk].state == CLOSED}
+    return frozenset(row.target for row in found) - due - closed, due
+
+
 def _settled(found: list[Circuit]) -> dict[int, State]:
     """The state of each, by its key. Whatever ended a probe, no circuit waits for one that is no more."""
     probes = TaskRun.objects.filter(pk__in=[row.probe_id for row in found if row.probe_id], status__in=ACTIVE)

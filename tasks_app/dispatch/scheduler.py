@@ -1,8 +1,8 @@
 """The dispatcher: one single-threaded loop inside `celery beat`.
 
 `tick` blocks until a message arrives or something is due, then does the duties in a fixed order:
-renew leases, record, recover, fire, assign, and see to the rows of django-celery-beat. Any number of dispatchers may
-run; the database decides between them.
+renew leases, record, recover, fire, reopen gates, assign, and see to the rows of django-celery-beat. Any number of
+dispatchers may run; the database decides between them.
 """
 
 import logging
@@ -17,15 +17,17 @@ from django.db import DatabaseError, InterfaceError, InternalError, OperationalE
 
 from tasks_app.clock import ClockWatch, database_now
 from tasks_app.dispatch import pauses
-from tasks_app.dispatch.assign import BATCH, Assigned, assign
+from tasks_app.dispatch.assign import Assigned, assign
 from tasks_app.dispatch.backfill import release
 from tasks_app.dispatch.fire import fire
+from tasks_app.dispatch.give import BATCH
 from tasks_app.dispatch.leases import LEASE_SECONDS, Letter, ask, renew
 from tasks_app.dispatch.mail import Mail
 from tasks_app.dispatch.outlook import Outlook, look
 from tasks_app.dispatch.rearm import rearm
 from tasks_app.dispatch.record import record
 from tasks_app.dispatch.recover import recover
+from tasks_app.dispatch.reopen import SWEEP_SECONDS, Reopening
 from tasks_app.periodic.duty import Periodic
 from workers_app import metrics, registry
 from workers_app.events import note
@@ -42,6 +44,8 @@ LISTEN_SECONDS = 3.0
 
 GATHER_SECONDS, GATHER_SECONDS_EACH, GATHER_SECONDS_MOST = 0.005, 0.0005, 0.05
 """After a turn messages are gathered, the longer the more it had to record: many cost less together."""
+SOON_SECONDS = 0.01
+"""Where others decide on the same things, one looks again after this; and so often at most for the next of a rate."""
 FIRES = 8
 """Batches fired in one turn, each given out before the next, so that workers begin while more is fired."""
 
@@ -56,6 +60,7 @@ class Dispatcher(Scheduler):
         metrics.serve()
         self._mail = Mail()
         self._periodic = Periodic()
+        self._gates = Reopening()
         self._clock = ClockWatch()
         self._look_at = 0.0
         self._recover_at = 0.0
@@ -64,6 +69,8 @@ class Dispatcher(Scheduler):
         self._starved = True
         self._troubled = True
         self._backfilling = True
+        self._waiting = True
+        self._again = False
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """One turn of the loop. Returns 0: it has waited already."""
@@ -107,6 +114,8 @@ class Dispatcher(Scheduler):
         outlook = look(now)
         if outlook.backfilling and release(now):
             outlook = look(now)
+        if self._gates.turn(now, permits=outlook.permits, waiting=outlook.waiting):
+            outlook = look(now)
         self._hand_out(_assign(now, outlook), now, outlook)
         for _ in range(FIRES):
             if not outlook.next_due or outlook.next_due > now:
@@ -118,17 +127,25 @@ class Dispatcher(Scheduler):
                 assigned = _assign(now, outlook)
             self._hand_out(assigned, now, outlook)
         wait = min(_until([outlook.next_due, outlook.next_ready], now), self._periodic.turn(now))
-        self._look_at = time.monotonic() + wait
+        self._look_at = time.monotonic() + min(wait, self._until_gates_open(now, outlook))
         return recorded
+
+    def _until_gates_open(self, now: datetime, outlook: Outlook) -> float:
+        """Seconds until gates should be tried again."""
+        if self._again or self._gates.pressing:
+            return SOON_SECONDS
+        if not self._waiting:
+            return POLL_SECONDS
+        return min(max(_until([outlook.next_free], now), SOON_SECONDS), SWEEP_SECONDS)
 
     def _hand_out(self, assigned: Assigned, now: datetime, outlook: Outlook) -> None:
         """Send what is assigned and assign all that is left, and note whether any of it may lack a slot."""
-        self._troubled, self._backfilling = outlook.troubled, outlook.backfilling
+        self._troubled, self._backfilling, self._waiting = outlook.troubled, outlook.backfilling, outlook.waiting
         self._mail.send(assigned.letters, now)
         while assigned.number == BATCH:
             assigned = _assign(now, outlook)
             self._mail.send(assigned.letters, now)
-        self._starved = assigned.starved
+        self._starved, self._again = assigned.starved, assigned.again
 
     def _commit(self, duty: Duty, messages: list[ToDispatcher], now: datetime) -> list[Letter]:
         """Do a duty for all `messages` at once, or, where the database refuses that, for one after the other."""
@@ -144,7 +161,7 @@ class Dispatcher(Scheduler):
 
     def _may_change_what_is_due(self, message: ToDispatcher) -> bool:
         """False for what comes often and changes nothing: a success frees a slot, but for whom?"""
-        wanted = self._starved or self._backfilling
+        wanted = self._starved or self._backfilling or self._waiting
         match message:
             case Hint():
                 return True
@@ -177,7 +194,7 @@ class Dispatcher(Scheduler):
 
     @property
     def info(self) -> str:
-        return "    . dispatcher -> record, recover, fire, assign, periodic tasks"
+        return "    . dispatcher -> record, recover, fire, reopen gates, assign, periodic tasks"
 
 
 def _assign(now: datetime, outlook: Outlook) -> Assigned:

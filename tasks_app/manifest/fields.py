@@ -14,7 +14,9 @@ NAMES = (
     *SPEC_FIELDS,
     *("schedules", "after_outage", "after_resume", "catch_up_seconds", "catch_up_runs", "calendar", "on_closed"),
     *("priority", "timeout_seconds", "max_attempts", "retry_delay_seconds", "retry_max_delay_seconds"),
-    *("delivery", "circuit", "circuit_failures", "circuit_seconds", "labels", "worker_labels", "strategy"),
+    *("delivery", "circuit", "circuit_failures", "circuit_seconds", "labels"),
+    *("worker_labels", "excluded_labels", "preferred_labels", "strategy"),
+    *Task.LIMITS,
 )
 """Beside `name` and `namespace`. Whether a task is paused is said by those who operate it, not by the file."""
 FIELDS: dict[str, Field[Any, Any]] = {each.name: each for each in Task._meta.concrete_fields if each.name in NAMES}

@@ -6,6 +6,7 @@ from tasks_app.models.circuit import Circuit, set_aside_until
 from tasks_app.models.missed import FormerPlan, MissedSpan
 from tasks_app.models.pause import DRAINING, HELD, Pause
 from tasks_app.models.periodic import PeriodicCheck, PeriodicMessage
+from tasks_app.models.pool import Permit, Pool
 from tasks_app.models.run import ACTIVE, FINAL, RunAttempt, RunLog, TaskRun, run_of
 from tasks_app.models.task import MOST_SCHEDULES, Task, default_namespace
 
@@ -24,6 +25,8 @@ __all__ = [
     "Pause",
     "PeriodicCheck",
     "PeriodicMessage",
+    "Permit",
+    "Pool",
     "RunAttempt",
     "RunLog",
     "Task",

@@ -29,3 +29,10 @@ class CircuitMode(models.TextChoices):
     OFF = "off"
     HOLD = "hold"
     SKIP = "skip"
+
+
+class Overlap(models.TextChoices):
+    ALLOW = "allow"
+    QUEUE = "queue"
+    SKIP = "skip"
+    REPLACE = "replace"

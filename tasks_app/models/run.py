@@ -45,6 +45,10 @@ class TaskRun(models.Model):
     origin = models.CharField(max_length=10, choices=Origin, default=Origin.MANUAL)
     priority = models.SmallIntegerField(default=0)
     placement = models.TextField()
+    gate = models.CharField(
+        max_length=300, blank=True, default="", db_default="", help_text="Where it waits, as far as is known."
+    )
+    gate_since = models.DateTimeField(null=True)
     params = models.JSONField(default=dict, blank=True)
     scheduled_for = models.DateTimeField()
     available_at = models.DateTimeField()
@@ -93,7 +97,14 @@ class TaskRun(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["placement", "-priority", "available_at", "id"], name="run_ready", condition=Q(status="pending")
+                fields=["placement", "-priority", "available_at", "id"],
+                name="run_ready",
+                condition=Q(status="pending", gate=""),
+            ),
+            models.Index(
+                fields=["gate", "-priority", "available_at", "id"],
+                name="run_gated",
+                condition=Q(status="pending") & ~Q(gate=""),
             ),
             models.Index(fields=["available_at"], name="run_waiting", condition=Q(status="pending")),
             models.Index(fields=["worker"], name="run_active_by_worker", condition=Q(status__in=ACTIVE)),

@@ -18,6 +18,8 @@ from access_app.models import Namespace
 from tasks_app import calendars, circuit
 from tasks_app.models import choices
 from tasks_app.models.calendar import Calendar
+from tasks_app.models.limited import Limited
+from tasks_app.models.placed import Placed
 from tasks_app.schedule import (
     DIALECTS,
     GAPS,
@@ -34,7 +36,6 @@ from tasks_app.schedule import (
     spec_of,
 )
 from tasks_app.validators import validate_label_map, validate_name
-from workers_app.balance import STRATEGIES
 
 CONFIG_BYTES = 512 * 1024
 """An assignment travels in one message, and a worker refuses one that is too large."""
@@ -49,7 +50,7 @@ def default_namespace() -> int:
     return Namespace.objects.get_or_create(name="default")[0].pk
 
 
-class Task(models.Model):
+class Task(Limited, Placed):
     """What should run, when, where and under which limits."""
 
     FIRING = Q(status="active", hold=0, deleted_at=None)
@@ -228,15 +229,6 @@ class Task(models.Model):
         validators=[validate_label_map],
         help_text="What the task is about, as a JSON object of texts; tasks with a label can be paused together.",
     )
-    worker_labels = models.JSONField(
-        default=dict, blank=True, validators=[validate_label_map], help_text="Only workers with all these labels."
-    )
-    strategy = models.CharField(
-        max_length=30,
-        default="least_loaded",
-        choices=[(name, name) for name in STRATEGIES],
-        help_text="How a worker is chosen among those that may run it.",
-    )
     managed_by = models.CharField(
         max_length=100,
         blank=True,
@@ -265,6 +257,7 @@ class Task(models.Model):
     class Meta:
         ordering = ["namespace_id", "name"]
         constraints = [
+            *Limited.Meta.constraints,
             models.UniqueConstraint(
                 fields=["namespace", "name"],
                 condition=Q(deleted_at=None),
@@ -330,6 +323,7 @@ class Task(models.Model):
             problems["calendar"] = f"Only tasks of the namespace “{self.calendar.namespace}” can use this calendar."
         if self.calendar is None and self.on_closed != self.OnClosed.SKIP:
             problems["on_closed"] = "Say by which calendar, or choose skip."
+        problems |= self.check_limits(self.namespace_id)
         if problems:
             raise ValidationError(problems)
 
@@ -386,8 +380,8 @@ class Task(models.Model):
 
     @property
     def placement(self) -> str:
-        """What a worker must offer, as a canonical text: runs with the same text may go to the same workers."""
-        return json.dumps([self.executor, sorted(self.worker_labels.items())], separators=(",", ":"))
+        """What a worker must offer, and for whom."""
+        return self.placement_in(self.namespace_id, self.executor)
 
     @property
     def protects(self) -> str:

@@ -97,9 +97,9 @@ def test_namespaces_count_their_tasks(client, django_assert_max_num_queries):
 
 
 def test_a_namespace_name_is_checked(client):
-    answer = client.post(f"{ROOMS}add/", {"name": "Team A"})
+    answer = client.post(f"{ROOMS}add/", {"name": "Team A", "weight": "1"})
     assert list(answer.context["adminform"].form.errors) == ["name"]
-    assert client.post(f"{ROOMS}add/", {"name": "team-a"}).status_code == 302
+    assert client.post(f"{ROOMS}add/", {"name": "team-a", "weight": "1"}).status_code == 302
 
 
 def test_a_namespace_with_tasks_stays(client):
@@ -129,7 +129,7 @@ def test_the_side_bar_shows_what_one_may_see():
 
 def test_the_limits_of_a_namespace(client):
     def save(**limits: str) -> dict[str, list[str]]:
-        answer = client.post(f"{ROOMS}{room.pk}/change/", {"name": "team-a", **limits})
+        answer = client.post(f"{ROOMS}{room.pk}/change/", {"name": "team-a", "weight": "1", **limits})
         room.refresh_from_db()
         return {} if answer.status_code == 302 else answer.context["adminform"].form.errors
 
@@ -139,6 +139,9 @@ def test_the_limits_of_a_namespace(client):
     assert set(save(max_pending="0", max_triggers_per_minute="-1")) == {"max_pending", "max_triggers_per_minute"}
     assert save() == {}
     assert (room.max_pending, room.max_triggers_per_minute) == (None, None)
+    assert save(weight="1000") == {}
+    assert room.weight == 1000
+    assert set(save(weight="0")) == set(save(weight="1001")) == {"weight"}
 
 
 def test_the_admin_says_which_limit_holds(client):

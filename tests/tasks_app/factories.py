@@ -6,6 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 from tasks_app import transitions
+from tasks_app.dispatch.assign import Assigned, assign
+from tasks_app.dispatch.outlook import look
+from tasks_app.dispatch.reopen import Reopening
 from tasks_app.models import Task, TaskRun, run_of
 from workers_app.models import WorkerInfo
 
@@ -42,3 +45,12 @@ def a_run(task: Task | None = None, now: datetime = NOW, **fields: Any) -> TaskR
 def an_active_run(worker: WorkerInfo, task: Task | None = None, status: str = "running", **fields: Any) -> TaskRun:
     times = {"assigned_at": NOW, "started_at": NOW if status == "running" else None}
     return a_run(task, worker=worker, status=status, **times, **fields)
+
+
+def given_out(now: datetime = NOW, gates: Reopening | None = None) -> Assigned:
+    """What a dispatcher does: it tries the gates, and assigns. Without `gates` it is one that knows nothing of them."""
+    gates = gates or Reopening()
+    gates.turn(now, permits=True, waiting=look(now).waiting)
+    while gates.pressing:
+        gates.turn(now, permits=True, waiting=True)
+    return assign(now, look(now).placements)

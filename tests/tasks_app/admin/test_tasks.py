@@ -36,6 +36,9 @@ FORM = {
     "circuit": "off",
     "circuit_failures": "5",
     "circuit_seconds": "30",
+    "overlap": "allow",
+    "max_parallel": "1",
+    "rate_seconds": "1",
     "worker_labels": "{}",
     "strategy": "least_loaded",
 }

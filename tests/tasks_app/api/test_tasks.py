@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from access_app.models import Namespace
 from tasks_app.clock import database_now
-from tasks_app.models import Calendar, Task
+from tasks_app.models import Calendar, Pool, Task
 from tests.tasks_app.api.conftest import RUNS, TASK, TASKS, refused
 
 pytestmark = pytest.mark.django_db
@@ -46,8 +46,18 @@ FULL = {
     "circuit": "skip",
     "circuit_failures": 1000,
     "circuit_seconds": 1.5,
+    "overlap": "queue",
+    "max_parallel": 3,
+    "max_queued": 0,
+    "mutex": "deploy-{host}",
+    "pools": {"database": 2},
+    "rate_count": 5,
+    "rate_seconds": 0.5,
+    "rate_key": "mail-{to}",
     "labels": {"team": "billing"},
     "worker_labels": {"zone": "eu"},
+    "excluded_labels": {"zone": "us"},
+    "preferred_labels": {"disk": "ssd"},
     "strategy": "round_robin",
 }
 SERVER_SETS = {"id", "pause", "managed_by", "next_fire_at", "created_at", "updated_at"}
@@ -56,6 +66,7 @@ SERVER_SETS = {"id", "pause", "managed_by", "next_fire_at", "created_at", "updat
 def test_every_field_comes_back_as_it_was_sent(api):
     Namespace.objects.create(name="team-b")
     Calendar.objects.create(name="works")
+    Pool.objects.create(name="database", slots=5)
     created = api.post(TASKS, FULL)
     assert created.status_code == 201, created.content
     body = created.json()

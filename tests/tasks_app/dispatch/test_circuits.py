@@ -7,13 +7,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from tasks_app import actions
-from tasks_app.dispatch.assign import assign as duty
 from tasks_app.dispatch.circuits import KEPT
-from tasks_app.dispatch.outlook import look
 from tasks_app.dispatch.record import record
 from tasks_app.dispatch.recover import recover
 from tasks_app.models import Circuit, Task, TaskRun
-from tests.tasks_app.factories import NOW, a_run, a_task, a_worker, an_active_run
+from tests.tasks_app.factories import NOW, a_run, a_task, a_worker, an_active_run, given_out
 from workers_app.events import events
 from workers_app.messaging.protocol import AttemptKey, Finished, Reports, Returned
 from workers_app.models import WorkerInfo
@@ -32,7 +30,7 @@ def a_guarded_task(**fields) -> Task:
 
 def assign(now: datetime = NOW) -> list[UUID]:
     """The runs that were given out."""
-    letters = duty(now, look(now).placements).letters
+    letters = given_out(now).letters
     return [item.key.run for _, message in letters for item in message.items]
 
 

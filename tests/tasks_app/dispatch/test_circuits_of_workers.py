@@ -5,11 +5,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tasks_app.dispatch.assign import assign as duty
-from tasks_app.dispatch.outlook import look
 from tasks_app.dispatch.record import record
 from tasks_app.models import Circuit, RunAttempt, TaskRun
-from tests.tasks_app.factories import NOW, a_run, a_task, a_worker, an_active_run
+from tests.tasks_app.factories import NOW, a_run, a_task, a_worker, an_active_run, given_out
 from workers_app.events import events
 from workers_app.messaging.protocol import AttemptKey, Finished, Reports, Returned, Started
 from workers_app.models import WorkerInfo
@@ -23,7 +21,7 @@ def after(seconds: float) -> datetime:
 
 def assign(now: datetime) -> list[tuple[UUID, UUID]]:
     """The worker (its boot id) and the run of each assignment."""
-    letters = duty(now, look(now).placements).letters
+    letters = given_out(now).letters
     return [(boot, item.key.run) for boot, message in letters for item in message.items]
 
 

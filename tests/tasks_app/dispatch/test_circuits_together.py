@@ -7,11 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import transaction
 
-from tasks_app.dispatch.assign import assign as duty
-from tasks_app.dispatch.outlook import look
 from tasks_app.dispatch.record import record
 from tasks_app.models import Circuit, Task
-from tests.tasks_app.factories import NOW, a_run, a_task, a_worker, an_active_run
+from tests.tasks_app.factories import NOW, a_run, a_task, a_worker, an_active_run, given_out
 from tests.together import together
 from workers_app.messaging.protocol import AttemptKey, Finished, Reports
 
@@ -29,7 +27,7 @@ def a_due_circuit() -> Task:
 
 
 def assign() -> list[UUID]:
-    letters = duty(NOW, look(NOW).placements).letters
+    letters = given_out(NOW).letters
     return [item.key.run for _, message in letters for item in message.items]
 
 
@@ -87,8 +85,8 @@ def test_a_probe_that_ends_while_others_look_for_it_moves_its_circuit_once():
     ended = Reports(uuid4(), [Finished(AttemptKey(probe, 1), "error", 1)])
     _, first, second = together(
         lambda: record([ended], later),
-        lambda: duty(later, look(later).placements).number,
-        lambda: duty(later, look(later).placements).number,
+        lambda: given_out(later).number,
+        lambda: given_out(later).number,
     )
     circuit = Circuit.objects.get()
     assert (first, second, circuit.target) == (0, 0, task.protects)

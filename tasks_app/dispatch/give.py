@@ -1,0 +1,161 @@
+"""Which ready runs get a free slot: the urgent and the older first, each namespace its share, through all gates."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count
+
+from access_app.models import Namespace
+from tasks_app.dispatch.permits import Permits
+from tasks_app.dispatch.stop import stop
+from tasks_app.gates import FIELDS, Need, World, needs
+from tasks_app.models import ACTIVE, TaskRun
+from tasks_app.shares import Claimant, shares
+from tasks_app.sql import claimed
+from workers_app.balance import Candidate, choose
+
+BATCH = 500
+"""Runs assigned in one pass."""
+LOOKED_AT = 2000
+"""Runs looked at in one pass, though gates stop most of them."""
+
+_TASK = {"name", "executor", "command", "config", "timeout_seconds", "strategy", "preferred_labels", *FIELDS}
+NEEDED = ["attempt", "placement", "params", "scheduled_for", "priority", "available_at", "gate"] + [
+    f"task__{name.removesuffix('_id')}" for name in sorted(_TASK)
+]
+"""What gates ask and an assignment says: the rest of run and task stays where it is."""
+
+
+class Giving:
+    """One pass over the ready runs; made and used inside its transaction."""
+
+    def __init__(self, now: datetime, world: World, offers: dict[str, list[Candidate]], slots: int) -> None:
+        """`offers`: by placement, the workers with free slots for it; `slots`: so many are free in all."""
+        self._now = now
+        self._world = world
+        self._offers = {placement: able for placement, able in offers.items() if able}
+        self._spaces = {placement: _namespace(placement) for placement in self._offers}
+        """The namespace of each placement of which not all has been looked at."""
+        self._left = min(slots, BATCH)
+        self._weights = self._active = Counter[int]()
+        if len(set(self._spaces.values())) > 1:
+            self._weights, self._active = _weights(self._spaces.values()), _active()
+        self._seen: list[UUID] = []
+        self._stopping = False
+        self._lacking = len(self._offers) < len(offers)
+        self._permits = Permits(now)
+        self.choices: list[tuple[TaskRun, int]] = []
+        """Each run with the worker it gets."""
+        self.again = False
+        """There may be more to give: one should look again soon."""
+
+    def give(self) -> None:
+        """Choose runs, and stop those that gates hold up, until no slot is left, or nothing ready that could use it."""
+        while self._left > 0 and self._spaces:
+            if len(self._seen) >= LOOKED_AT:
+                self.again = True
+                return
+            self._round()
+
+    def store(self, moved: set[UUID]) -> None:
+        """Keep what the runs that really were assigned have taken."""
+        self._permits.store(moved)
+
+    @property
+    def starved(self) -> bool:
+        """Ready runs may be left, for want of a free slot."""
+        return self._left <= 0 or self._lacking
+
+    def _round(self) -> None:
+        quotas = self._quotas()
+        ready: dict[int, list[TaskRun]] = {}
+        for placement, space in list(self._spaces.items()):
+            wanted = quotas[space] and (BATCH if self._stopping else quotas[space])
+            runs = self._claim(placement, wanted)
+            ready.setdefault(space, []).extend(runs)
+            if len(runs) < wanted:
+                del self._spaces[placement]
+        self._through_gates(_in_turn(ready, quotas), quotas)
+
+    def _quotas(self) -> dict[int, int]:
+        """How many slots each namespace may get of those that are left."""
+        spaces = set(self._spaces.values())
+        if len(spaces) == 1:
+            return dict.fromkeys(spaces, self._left)
+        return shares(self._left, {each: Claimant(self._active[each], self._weights[each] or 1) for each in spaces})
+
+    def _claim(self, placement: str, number: int) -> list[TaskRun]:
+        if not number:
+            return []
+        ready = TaskRun.objects.filter(status="pending", gate="", placement=placement, available_at__lte=self._now)
+        if self._seen:
+            ready = ready.exclude(pk__in=self._seen)
+        ready = ready.order_by("-priority", "available_at", "id").select_related("task").only(*NEEDED)
+        runs = list(claimed(ready)[:number])
+        self._seen += [run.pk for run in runs]
+        return runs
+
+    def _through_gates(self, runs: list[TaskRun], quotas: dict[int, int]) -> None:
+        self._permits.consider((run, needs(run, self._world)) for run in runs)
+        shut: list[tuple[TaskRun, Need]] = []
+        for run in runs:
+            space = _namespace(run.placement)
+            if quotas[space] > 0 and (need := self._permits.shut(run)):
+                shut.append((run, need))
+            elif quotas[space] > 0 and self._give(run):
+                quotas[space] -= 1
+        if shut:
+            self._stopping = True
+            stop(shut, self._now)
+
+    def _give(self, run: TaskRun) -> bool:
+        if self._permits.busy(run):
+            self.again = True
+            return False
+        task = run.task
+        worker = choose(task.strategy, self._offers[run.placement], str(task.pk), task.preferred_labels)
+        if worker is None:
+            self._spaces.pop(run.placement, None)
+            self._lacking = True
+            return False
+        self._permits.take(run)
+        worker.free -= 1
+        # Turns are told apart by their number: all choices of one pass are of the same moment.
+        worker.last_assigned = self._now.timestamp() + 1e-6 * (len(self.choices) + 1)
+        self._left -= 1
+        self._active[_namespace(run.placement)] += 1
+        self.choices.append((run, worker.id))
+        return True
+
+
+def _in_turn(ready: dict[int, list[TaskRun]], quotas: dict[int, int]) -> list[TaskRun]:
+    """Each namespace's runs in their own order, among those of the others by its share."""
+    ranked = []
+    for space, runs in ready.items():
+        runs.sort(key=lambda run: (-run.priority, run.available_at, run.pk))
+        ranked += [((number + 1) / max(quotas[space], 1), number, run) for number, run in enumerate(runs)]
+    if len(ready) > 1:
+        ranked.sort(key=lambda each: each[:2])
+    return [run for _, _, run in ranked]
+
+
+@lru_cache(maxsize=1024)
+def _namespace(placement: str) -> int:
+    return int(json.loads(placement)[0])
+
+
+def _weights(spaces: Iterable[int]) -> Counter[int]:
+    return Counter(dict(Namespace.objects.filter(pk__in=set(spaces)).order_by().values_list("pk", "weight")))
+
+
+def _active() -> Counter[int]:
+    """How many slots each namespace has."""
+    runs: Any = TaskRun.objects.filter(status__in=ACTIVE).order_by().values_list("task__namespace")
+    return Counter(dict(runs.annotate(Count("pk"))))

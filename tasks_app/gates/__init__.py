@@ -1,0 +1,21 @@
+"""What a ready run must pass before it may be assigned, beside time and a free slot.
+
+A gate is a module: `needs(run, world)` says what a run needs there, `FIELDS` which of its task's fields tell. A new one
+is a new module and its place in `GATES`, in the order in which they are asked: a run waits at the first that is shut.
+"""
+
+from tasks_app.gates import circuit, mutex, overlap, pause, pool, rate
+from tasks_app.gates.need import Need
+from tasks_app.gates.world import World
+from tasks_app.models import TaskRun
+
+GATES = (pause, circuit, overlap, mutex, pool, rate)
+FIELDS = sorted({name for gate in GATES for name in gate.FIELDS})
+"""Of a task, by which its gates tell what a run needs."""
+
+__all__ = ["FIELDS", "GATES", "Need", "World", "needs"]
+
+
+def needs(run: TaskRun, world: World) -> list[Need]:
+    """All that `run` needs, in the order of the gates."""
+    return [need for gate in GATES for need in gate.needs(run, world)]
