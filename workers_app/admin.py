@@ -36,7 +36,7 @@ class WorkerAdmin(ReadOnlyAdmin):
             {
                 "fields": [
                     ("name", "state"),
-                    ("slots", "kinds"),
+                    ("slots", "kinds", "serves"),
                     ("cpu_percent", "memory_percent"),
                     *("tags", "running", "history"),
                 ]
@@ -137,6 +137,10 @@ class WorkerAdmin(ReadOnlyAdmin):
     @display(description="Executors")
     def kinds(self, worker: WorkerInfo) -> str:
         return ", ".join(worker.executors) or show.NOTHING
+
+    @display(description="Namespaces")
+    def serves(self, worker: WorkerInfo) -> str:
+        return ", ".join(worker.namespaces) or "all"
 
     @display(description="Runs it holds now")
     def running(self, worker: WorkerInfo) -> str:

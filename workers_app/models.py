@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import models
+from django.db.models import Value
 from django.db.models.functions import Now
 
 
@@ -27,6 +28,9 @@ class WorkerInfo(models.Model):
     superseded = models.BooleanField(default=False, help_text="A later incarnation of the same name has come up.")
     labels = models.JSONField(default=dict, blank=True)
     executors = models.JSONField(default=list)
+    namespaces = models.JSONField(
+        default=list, db_default=Value([], models.JSONField()), help_text="Whose runs it takes. Empty: those of all."
+    )
     max_tasks = models.PositiveIntegerField()
     current_tasks = models.PositiveIntegerField(default=0)
     cpu_percent = models.FloatField(

@@ -58,6 +58,7 @@ def _row(worker: WorkerInfo, beat: Heartbeat, now: datetime, lease_seconds: floa
         "status": _status(worker, beat),
         "labels": beat.labels,
         "executors": beat.executors,
+        "namespaces": beat.namespaces,
         "max_tasks": beat.max_tasks,
         "current_tasks": len(beat.holds),
         "cpu_percent": beat.cpu_percent,

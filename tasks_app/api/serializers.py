@@ -314,8 +314,8 @@ class WorkerSerializer(serializers.ModelSerializer[WorkerInfo]):
     class Meta:
         model = WorkerInfo
         fields = [
-            "id", "name", "status", "last_heartbeat", "current_tasks", "max_tasks", "labels", "executors", "hostname",
-            "pid", "boot_id", "draining", "lease_until", "started_at", "cpu_percent", "memory_percent",
+            "id", "name", "status", "last_heartbeat", "current_tasks", "max_tasks", "labels", "executors", "namespaces",
+            "hostname", "pid", "boot_id", "draining", "lease_until", "started_at", "cpu_percent", "memory_percent",
             "set_aside_until",
         ]  # fmt: skip
         read_only_fields = fields

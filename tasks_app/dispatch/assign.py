@@ -11,6 +11,7 @@ import msgspec
 from django.db import transaction
 from django.db.models import Count
 
+from access_app.models import Namespace
 from tasks_app import transitions
 from tasks_app.dispatch.give import Giving
 from tasks_app.dispatch.leases import Letter
@@ -48,7 +49,8 @@ def assign(now: datetime, placements: list[str], *, troubled: bool = True) -> As
         workers = list(claimed(registry.available(now)))
         circuits = Trying(now, probing=bool(workers), troubled=troubled)
         candidates = _candidates(workers, circuits)
-        offers = {placement: _matching(placement, workers, candidates) for placement in placements}
+        served = _served(workers)
+        offers = {placement: _matching(placement, workers, candidates, served) for placement in placements}
         giving = Giving(now, circuits.world, offers, sum(candidate.free for candidate in candidates.values()))
         giving.give()
         moved = set(transitions.assign(giving.choices, now))
@@ -71,20 +73,35 @@ def _candidates(workers: Iterable[WorkerInfo], circuits: Trying) -> dict[int, Ca
             free=circuits.slots(worker.name, max(worker.max_tasks - used.get(worker.pk, 0), 0)),
             max_tasks=worker.max_tasks,
             last_assigned=worker.last_assigned_at.timestamp() if worker.last_assigned_at else 0.0,
+            name=worker.name,
             labels=worker.labels,
+            cpu_percent=worker.cpu_percent,
+            memory_percent=worker.memory_percent,
         )
         for worker in workers
     }
 
 
-def _matching(placement: str, workers: Iterable[WorkerInfo], candidates: dict[int, Candidate]) -> list[Candidate]:
-    """The candidates with a free slot, the executor and the labels that `placement` asks for."""
-    _, executor, wanted, unwanted = json.loads(placement)
+def _served(workers: Iterable[WorkerInfo]) -> dict[int, set[int]]:
+    """The namespaces that each worker serves; those that serve all are left out."""
+    names = {name for worker in workers for name in worker.namespaces}
+    if not names:
+        return {}
+    known = dict(Namespace.objects.filter(name__in=names).order_by().values_list("name", "pk"))
+    return {each.pk: {known[name] for name in each.namespaces if name in known} for each in workers if each.namespaces}
+
+
+def _matching(
+    placement: str, workers: Iterable[WorkerInfo], candidates: dict[int, Candidate], served: dict[int, set[int]]
+) -> list[Candidate]:
+    """The candidates with a free slot, for the namespace, and with executor and labels as `placement` asks for."""
+    namespace, executor, wanted, unwanted = json.loads(placement)
     return [
         candidates[worker.pk]
         for worker in workers
         if candidates[worker.pk].free
         and executor in worker.executors
+        and namespace in served.get(worker.pk, (namespace,))
         and all(worker.labels.get(key) == value for key, value in wanted)
         and not any(worker.labels.get(key) == value for key, value in unwanted)
     ]

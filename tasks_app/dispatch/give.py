@@ -19,10 +19,12 @@ from tasks_app.gates import FIELDS, Need, World, needs
 from tasks_app.models import ACTIVE, TaskRun
 from tasks_app.shares import Claimant, shares
 from tasks_app.sql import claimed
-from workers_app.balance import Candidate, choose
+from workers_app.balance import REMEMBERING, Candidate, Use, Wish, choose
 
 BATCH = 500
 """Runs assigned in one pass."""
+REMEMBERED = 200
+"""Runs of a task, to tell which workers it has used."""
 LOOKED_AT = 2000
 """Runs looked at in one pass, though gates stop most of them."""
 
@@ -48,6 +50,8 @@ class Giving:
         if len(set(self._spaces.values())) > 1:
             self._weights, self._active = _weights(self._spaces.values()), _active()
         self._seen: list[UUID] = []
+        self._uses: dict[int, dict[int, Use]] = {}
+        """Of tasks whose strategy needs to know, what each worker has had of them."""
         self._stopping = False
         self._lacking = len(self._offers) < len(offers)
         self._permits = Permits(now)
@@ -104,6 +108,8 @@ class Giving:
 
     def _through_gates(self, runs: list[TaskRun], quotas: dict[int, int]) -> None:
         self._permits.consider((run, needs(run, self._world)) for run in runs)
+        for task in {run.task_id for run in runs if run.task.strategy in REMEMBERING} - set(self._uses):
+            self._uses[task] = _uses(task)
         shut: list[tuple[TaskRun, Need]] = []
         for run in runs:
             space = _namespace(run.placement)
@@ -120,12 +126,14 @@ class Giving:
             self.again = True
             return False
         task = run.task
-        worker = choose(task.strategy, self._offers[run.placement], str(task.pk), task.preferred_labels)
+        wish = Wish(str(task.pk), str(run.pk), run.attempt, self._uses.get(task.pk, {}))
+        worker = choose(task.strategy, self._offers[run.placement], wish, task.preferred_labels)
         if worker is None:
             self._spaces.pop(run.placement, None)
             self._lacking = True
             return False
         self._permits.take(run)
+        self._remember(task.pk, worker)
         worker.free -= 1
         # Turns are told apart by their number: all choices of one pass are of the same moment.
         worker.last_assigned = self._now.timestamp() + 1e-6 * (len(self.choices) + 1)
@@ -133,6 +141,22 @@ class Giving:
         self._active[_namespace(run.placement)] += 1
         self.choices.append((run, worker.id))
         return True
+
+    def _remember(self, task: int, worker: Candidate) -> None:
+        if task in self._uses:
+            before = self._uses[task].get(worker.id, Use())
+            self._uses[task][worker.id] = Use(before.runs + 1, self._now.timestamp() + 1e-6 * len(self.choices))
+
+
+def _uses(task: int) -> dict[int, Use]:
+    """What each worker has had of the last runs of a task."""
+    latest = TaskRun.objects.filter(task=task, worker__isnull=False, assigned_at__isnull=False).order_by("-id")
+    found: dict[int, Use] = {}
+    rows: Any = latest.values_list("worker", "assigned_at")[:REMEMBERED]
+    for worker, at in rows:
+        before = found.get(worker, Use())
+        found[worker] = Use(before.runs + 1, max(before.last, at.timestamp()))
+    return found
 
 
 def _in_turn(ready: dict[int, list[TaskRun]], quotas: dict[int, int]) -> list[TaskRun]:

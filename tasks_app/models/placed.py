@@ -8,7 +8,12 @@ from django.db import models
 from django.db.models import Value
 
 from tasks_app.validators import validate_label_map
-from workers_app.balance import STRATEGIES
+from workers_app.balance import strategies
+
+
+def strategy_choices() -> list[tuple[str, str]]:
+    """Those of installed packages too."""
+    return [(name, name) for name in strategies()]
 
 
 class Placed(models.Model):
@@ -34,7 +39,7 @@ class Placed(models.Model):
     strategy = models.CharField(
         max_length=30,
         default="least_loaded",
-        choices=[(name, name) for name in STRATEGIES],
+        choices=strategy_choices,
         help_text="How a worker is chosen among those that may run it.",
     )
 

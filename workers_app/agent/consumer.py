@@ -199,6 +199,7 @@ class Consumer(CeleryConsumer):
             after=None if self.attempts.held else self.incarnation.after,
             cpu_percent=self.load.cpu_percent(),
             memory_percent=self.load.memory_percent(),
+            namespaces=settings.NAMESPACES,
         )
         if self._sender:
             self._say(self._sender, heartbeat)

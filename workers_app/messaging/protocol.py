@@ -159,6 +159,8 @@ class Heartbeat(Message, frozen=True, tag="heartbeat"):
     cpu_percent: float | None = None
     memory_percent: float | None = None
     """How much of the worker's machine is in use."""
+    namespaces: list[str] = []
+    """Whose runs it takes; none: those of all."""
 
 
 # Not ours

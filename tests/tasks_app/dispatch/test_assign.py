@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from access_app.models import Namespace
 from tasks_app.dispatch.assign import assign as duty
 from tasks_app.dispatch.outlook import look
 from tasks_app.models import TaskRun
@@ -48,12 +49,51 @@ def test_a_run_is_assigned_and_its_message_says_all_the_worker_needs():
         {"last_heartbeat": NOW - timedelta(seconds=4)},
         {"executors": ["http"]},
         {"labels": {"zone": "us"}},
+        {"labels": {"zone": "eu", "disk": "slow"}},
+        {"namespaces": ["team-a", "nowhere"]},
     ],
 )
 def test_a_worker_that_does_not_fit_gets_nothing(worker: dict):
+    Namespace.objects.create(name="team-a")
     a_worker(**{"labels": {"zone": "eu"}, **worker})
-    a_run(a_task(worker_labels={"zone": "eu"}))
+    a_run(a_task(worker_labels={"zone": "eu"}, excluded_labels={"disk": "slow", "cpu": "old"}))
     assert assign(NOW) == []
+
+
+def test_a_worker_serves_the_namespaces_it_names():
+    space = Namespace.objects.create(name="team-a")
+    own, shared = a_worker(namespaces=["team-a"]), a_worker()
+    runs = [a_run(a_task(namespace=space)), a_run()]
+    boots = {message.key.run: boot for boot, message in assign(NOW)}
+    assert boots[runs[1].pk] == shared.boot_id
+    assert boots[runs[0].pk] in (own.boot_id, shared.boot_id)
+    shared.delete()
+    other = a_run()
+    assert [message.key.run for _, message in assign(NOW)] == []
+    assert TaskRun.objects.get(pk=other.pk).status == "pending"
+
+
+def test_a_worker_with_preferred_labels_goes_first():
+    a_worker(name="a")
+    fast = a_worker(name="z", labels={"disk": "ssd"}, max_tasks=1)
+    for _ in range(3):
+        a_run(a_task(preferred_labels={"disk": "ssd"}))
+    boots = Counter(boot for boot, _ in assign(NOW))
+    assert boots[fast.boot_id] == 1
+    assert boots.total() == 3
+
+
+@pytest.mark.parametrize("strategy", ["least_frequently_used", "least_recently_used"])
+def test_a_worker_that_has_had_none_of_the_task_is_chosen(strategy: str):
+    used, unused = a_worker(), a_worker(last_assigned_at=NOW)
+    task = a_task(strategy=strategy)
+    for _ in range(3):
+        an_active_run(used, task)
+        an_active_run(unused)
+    runs = [a_run(task).pk for _ in range(2)]
+    boots = {message.key.run: boot for boot, message in assign(NOW)}
+    assert boots[runs[0]] == unused.boot_id
+    assert (boots[runs[1]] == unused.boot_id) is (strategy == "least_frequently_used")
 
 
 @pytest.mark.parametrize(
