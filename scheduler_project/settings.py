@@ -120,6 +120,7 @@ SPECTACULAR_SETTINGS = {
         "BackfillStatus": "tasks_app.models.Backfill.Status",
         "CatchUp": "tasks_app.models.Task.CatchUp",
         "TaskStatus": "tasks_app.models.Task.Status",
+        "FlowStatus": "tasks_app.models.FlowRun.Status",
         "RunStatus": "tasks_app.models.TaskRun.Status",
         "WorkerStatus": "workers_app.models.WorkerInfo.Status",
     },
@@ -151,6 +152,7 @@ UNFOLD = {
                 "items": [
                     _page("Tasks", "task", "tasks_app.task"),
                     _page("Runs", "play_circle", "tasks_app.taskrun"),
+                    _page("Flows", "account_tree", "tasks_app.flowrun"),
                     _page("Workers", "dns", "workers_app.workerinfo"),
                     _page("Pauses", "pause_circle", "tasks_app.pause"),
                     _page("Backfills", "history", "tasks_app.backfill"),

@@ -1,7 +1,7 @@
 """What people do to tasks and runs. The API, the admin and the commands all call these."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,10 +11,22 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from access_app.models import Namespace
-from tasks_app import calendars, circuit, firing, limits, outbox, pausing, schedule, transitions
+from tasks_app import chains, circuit, firing, flows, limits, outbox, pausing, transitions
 from tasks_app.backfilling import chosen
-from tasks_app.models import ACTIVE, FINAL, Backfill, Calendar, Circuit, FormerPlan, Pause, Pool, Task, TaskRun, run_of
-from tasks_app.schedule import ScheduleError, written
+from tasks_app.models import (
+    ACTIVE,
+    DEPENDENCY,
+    FINAL,
+    Backfill,
+    Circuit,
+    FormerPlan,
+    Pause,
+    Task,
+    TaskDependency,
+    TaskRun,
+    run_of,
+)
+from tasks_app.schedule import written
 from workers_app.messaging.protocol import AttemptKey, Cancel
 
 RUNNING, CANCELLED = Backfill.Status.RUNNING, Backfill.Status.CANCELLED
@@ -42,10 +54,15 @@ class Trigger:
     params: dict[str, Any] = field(default_factory=dict)
     scheduled_for: datetime | None = None
     idempotency_key: str | None = None
+    children: bool = True
+    """With all that depends on it."""
 
 
-def save(task: Task, now: datetime) -> None:
-    """Store a new or edited, validated task. It is planned anew only where its schedule changed."""
+def save(task: Task, now: datetime, *, chained: bool = True) -> None:
+    """Store a new or edited, validated task, and, if `chained`, the parents it wants.
+
+    It is planned anew only where its schedule changed. Raises `ValidationError` where the parents do not fit.
+    """
     task.target = circuit.host(task.executor, task.command)
     with transaction.atomic():
         before = Task.objects.select_for_update().filter(pk=task.pk).first() if task.pk else None
@@ -57,12 +74,16 @@ def save(task: Task, now: datetime) -> None:
             task.save(force_insert=True)
         else:
             _save_changes(task, before, now)
+            if task.depend_on != before.depend_on and not task.wants_parents:
+                task.depends_on = task.depends_on
+        if chained:
+            chains.chain([task])
         _hold([task], now)
     outbox.hint(now)
 
 
 def create(tasks: list[Task], now: datetime) -> None:
-    """Store new, validated tasks, all in one statement."""
+    """Store new, validated tasks, all in one statement; their parents are left to the caller."""
     for task in tasks:
         task.target = circuit.host(task.executor, task.command)
         task.created_at = now
@@ -108,10 +129,10 @@ def _save_changes(task: Task, before: Task, now: datetime) -> None:
         setattr(before, name, getattr(task, name))
     replanned = task.planned_by != before.planned_by
     if replanned or task.status != before.status:
-        _settle(before, now, forget=replanned)
+        settle(before, now, forget=replanned)
         task.plan_next(now)
     if replanned and (before.schedule or before.schedules):
-        _remember(before, now)
+        remember(before, now)
     if replanned:
         task.planned_at = now
     task.updated_at = now
@@ -120,10 +141,10 @@ def _save_changes(task: Task, before: Task, now: datetime) -> None:
     if task.placement != before.placement:
         pending.update(placement=task.placement)
     if task.limits != before.limits or task.circuit != before.circuit:
-        pending.exclude(gate="").update(gate="", gate_since=None)
+        pending.exclude(gate__in=["", DEPENDENCY]).update(gate="", gate_since=None)
 
 
-def _settle(task: Task, now: datetime, *, forget: bool) -> None:
+def settle(task: Task, now: datetime, *, forget: bool) -> None:
     """Make the runs of what has come by the plan that `task`, which is locked, has had until now.
 
     `forget`: there is nothing to resume, so what came while it was paused does not run.
@@ -131,7 +152,7 @@ def _settle(task: Task, now: datetime, *, forget: bool) -> None:
     firing.fire([task], now, forget=forget and task.is_held)
 
 
-def _remember(task: Task, now: datetime) -> None:
+def remember(task: Task, now: datetime) -> None:
     """Keep the plan that `task` has had, so that one can tell what was expected of it."""
     FormerPlan.objects.create(
         task=task,
@@ -203,13 +224,26 @@ def resume(task: Task, now: datetime) -> None:
     save(task, now)
 
 
-def delete(task: Task, now: datetime) -> None:
-    """Take `task` away: it fires no more, its open runs are cancelled, its history stays."""
+def delete(task: Task, now: datetime, *, together: Collection[Task] = ()) -> None:
+    """Take `task` away: it fires no more, its open runs are cancelled, its history stays.
+
+    Raises `NotPossible` while other tasks depend on it, but for those that are deleted `together` with it.
+    """
     with transaction.atomic():
-        _settle(Task.objects.select_for_update().get(pk=task.pk), now, forget=True)
+        _check_unneeded(task, together)
+        settle(Task.objects.select_for_update().get(pk=task.pk), now, forget=True)
         Task.objects.filter(pk=task.pk).update(deleted_at=now, next_fire_at=None, updated_at=now)
         cancel(list(task.runs.exclude(status__in=FINAL)), now)
         task.backfills.filter(status=RUNNING).update(status=CANCELLED, completed_at=now)
+
+
+def _check_unneeded(task: Task, together: Collection[Task]) -> None:
+    following = TaskDependency.objects.filter(parent=task, task__deleted_at=None).exclude(task__in=together)
+    if names := list(following.order_by("task__name").values_list("task__name", flat=True)[:5]):
+        raise NotPossible(f"Tasks depend on “{task}”: {', '.join(names)}. Take it out of them, or delete them first.")
+    parents = list(TaskDependency.objects.filter(task=task).values_list("parent", flat=True))
+    TaskDependency.objects.filter(task=task).delete()
+    chains.mark_parents(parents)
 
 
 def trigger(wishes: list[Trigger], now: datetime, user: Any = None) -> list[TaskRun]:
@@ -230,8 +264,9 @@ def trigger(wishes: list[Trigger], now: datetime, user: Any = None) -> list[Task
         )
         for wish in wishes
     ]
+    alone = {run.pk for wish, run in zip(wishes, runs, strict=True) if not wish.children}
     with transaction.atomic():
-        transitions.create(runs)
+        flows.create(runs, now, alone=alone)
         found = _stored(wishes, runs)
     outbox.hint(now)
     return found
@@ -277,74 +312,10 @@ def retry(run: TaskRun, now: datetime, user: Any = None) -> TaskRun:
     _admit([run.task])
     again = run_of(run.task, now=now, origin="retry", params=run.params, retry_of=run, created_by=user)
     again.scheduled_for = run.scheduled_for
-    transitions.create([again])
+    with transaction.atomic():
+        flows.create([again], now, alone=[again.pk] if run.flow_id else [])
     outbox.hint(now)
     return again
-
-
-def save_calendar(calendar: Calendar, now: datetime) -> None:
-    """Store a new or edited, validated calendar. Tasks that it moves are planned anew."""
-    with transaction.atomic():
-        before = Calendar.objects.select_for_update().filter(pk=calendar.pk).first() if calendar.pk else None
-        calendar.updated_at = now
-        calendar.save()
-        if before and before.rules != calendar.rules:
-            moving = Task.objects.filter(calendar=before, deleted_at=None).exclude(on_closed=Task.OnClosed.SKIP)
-            for task in moving.order_by("pk").select_for_update():
-                _replan(task, before, calendar, now)
-    outbox.hint(now)
-
-
-def import_ics(calendar: Calendar, ics: str, now: datetime, *, field: str = "closed", replace: bool = False) -> None:
-    """Take the events of an iCalendar file over into `field` of a calendar.
-
-    Raises `ValidationError`, naming `ics` or the field.
-    """
-    try:
-        zone = schedule.zone(calendar.timezone or "UTC")
-        found = calendars.ics.lines(ics, zone, now.astimezone(zone).date())
-    except ScheduleError as error:
-        raise ValidationError({error.field: error.message}) from None
-    setattr(calendar, field, calendars.ics.added("" if replace else getattr(calendar, field), found))
-    calendar.full_clean()
-    save_calendar(calendar, now)
-
-
-def _replan(task: Task, before: Calendar, after: Calendar, now: datetime) -> None:
-    """Plan `task`, which is locked, by a calendar that was edited."""
-    task.calendar = before
-    _settle(task, now, forget=True)
-    _remember(task, now)
-    task.calendar = after
-    task.plan_next(now)
-    task.planned_at = now
-    task.save(update_fields=["next_fire_at", "waits", "planned_at", "updated_at"])
-
-
-def delete_calendar(calendar: Calendar) -> None:
-    """Take a calendar away; raises `NotPossible` while tasks use it."""
-    with transaction.atomic():
-        Calendar.objects.select_for_update().get(pk=calendar.pk)
-        Task.objects.filter(calendar=calendar).exclude(deleted_at=None).update(calendar=None)
-        names = list(Task.objects.filter(calendar=calendar).order_by("name").values_list("name", flat=True)[:5])
-        if names:
-            raise NotPossible(f"Tasks use the calendar: {', '.join(names)}. Take it out of them first.")
-        calendar.delete()
-
-
-def save_pool(pool: Pool, now: datetime) -> None:
-    """Store a new or edited, validated pool; it holds at once."""
-    pool.save()
-    outbox.hint(now)
-
-
-def delete_pool(pool: Pool) -> None:
-    """Take a pool away; raises `NotPossible` while tasks use it."""
-    with transaction.atomic():
-        stored = Pool.objects.select_for_update().get(pk=pool.pk)
-        if used := stored.used_by():
-            raise NotPossible(f"{used} Take it out of them first.")
-        pool.delete()
 
 
 def backfill(wish: Backfill, now: datetime, user: Any = None) -> Backfill:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from tasks_app import transitions
+from tasks_app import flows
 from tasks_app.closing import closures, general
 from tasks_app.due import due, runs, spans
 from tasks_app.models import Task, TaskRun
@@ -26,7 +26,7 @@ def fire(tasks: Iterable[Task], now: datetime, *, forget: bool = False) -> list[
         made += runs(what, now)
         if len(made) >= MOST:
             break
-    transitions.create(made)
+    flows.create(made, now)
     insert([shared for what in settled for shared in spans(what, now)])
     update(Task, ["id"], [{"id": what.task.pk, "next_fire_at": what.next} for what in settled])
     return made

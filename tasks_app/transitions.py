@@ -9,7 +9,7 @@ from, and returns the ids that really moved. No move starts from a final state. 
 transaction; `now` is the database's time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Case, DateTimeField, F, Q, Value, When
 
-from tasks_app.models import ACTIVE, RunAttempt, TaskRun
+from tasks_app.models import ACTIVE, DEPENDENCY, RunAttempt, TaskRun
 from tasks_app.sql import insert, update
 
 Key = tuple[UUID, int]
@@ -169,3 +169,21 @@ def skip(runs: Iterable[UUID], reason: str, now: datetime) -> int:
     """Pending runs → skipped; returns how many."""
     pending = TaskRun.objects.filter(pk__in=list(runs), status="pending")
     return pending.update(status="skipped", reason=reason, completed_at=now)
+
+
+def go_on(params: Mapping[UUID, dict[str, Any]], now: datetime) -> list[UUID]:
+    """Pending runs that wait for others may start from `now` on, with these parameters; returns which did wait."""
+    rows = [
+        {"id": run, "params": values, "gate": "", "gate_since": None, "available_at": now}
+        for run, values in params.items()
+    ]
+    return update(TaskRun, ["id"], rows, f"target.status || '' = 'pending' AND target.gate = '{DEPENDENCY}'")
+
+
+def pass_over(errors: Mapping[UUID, str], reason: str, now: datetime) -> list[UUID]:
+    """Pending runs → skipped, each with what explains it; returns which."""
+    rows = [
+        {"id": run, "status": "skipped", "reason": reason, "error": error, "completed_at": now}
+        for run, error in errors.items()
+    ]
+    return update(TaskRun, ["id"], rows, "target.status || '' = 'pending'")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -78,10 +79,17 @@ class LinkedFilter(admin.SimpleListFilter):
     model: type[Model]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        key = request.GET.get(self.parameter_name or "", "")
-        found = self.model._default_manager.filter(pk=int(key)).first() if key.isdecimal() else None
-        return [(key, str(found))] if found else []
+        key = self._key(request.GET.get(self.parameter_name or "", ""))
+        found = self.model._default_manager.filter(pk=key).first() if key is not None else None
+        return [(str(key), str(found))] if found else []
+
+    def _key(self, value: str | None) -> Any:
+        """None where it cannot be one."""
+        try:
+            return self.model._meta.pk.to_python(value) if value else None
+        except ValidationError:
+            return None
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value()
-        return queryset.filter(**{f"{self.parameter_name}_id": int(value)}) if value else queryset
+        key = self._key(self.value())
+        return queryset.filter(**{f"{self.parameter_name}_id": key}) if key is not None else queryset

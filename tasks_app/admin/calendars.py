@@ -12,7 +12,7 @@ from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from tasks_app import actions
+from tasks_app import calendar_actions
 from tasks_app.admin import show
 from tasks_app.admin.base import Admin, ask, finish
 from tasks_app.calendars import CalendarError
@@ -82,14 +82,14 @@ class CalendarAdmin(Admin):
         return [*self.fieldsets, follows] if obj else self.fieldsets
 
     def save_model(self, request: HttpRequest, obj: Calendar, form: Any, change: bool) -> None:
-        actions.save_calendar(obj, database_now())
+        calendar_actions.save(obj, database_now())
 
     def delete_model(self, request: HttpRequest, obj: Calendar) -> None:
-        actions.delete_calendar(obj)
+        calendar_actions.delete(obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for calendar in queryset:
-            actions.delete_calendar(calendar)
+            calendar_actions.delete(calendar)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """What the confirmation page lists; tasks that use a calendar keep it from being deleted."""
@@ -115,7 +115,9 @@ class CalendarAdmin(Admin):
         if calendar is None:
             return self.gone(request, object_id)
         try:
-            actions.import_ics(calendar, form.cleaned_data["ics"], database_now(), field=form.cleaned_data["field"])
+            calendar_actions.import_ics(
+                calendar, form.cleaned_data["ics"], database_now(), field=form.cleaned_data["field"]
+            )
         except ValidationError as error:
             self.message_user(request, " ".join(error.messages), messages.ERROR)
         else:

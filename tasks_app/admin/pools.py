@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from tasks_app import actions
+from tasks_app import pool_actions
 from tasks_app.admin import show
 from tasks_app.admin.base import Admin
 from tasks_app.clock import database_now
@@ -37,14 +37,14 @@ class PoolAdmin(Admin):
         return pools.counted()
 
     def save_model(self, request: HttpRequest, obj: Pool, form: Any, change: bool) -> None:
-        actions.save_pool(obj, database_now())
+        pool_actions.save(obj, database_now())
 
     def delete_model(self, request: HttpRequest, obj: Pool) -> None:
-        actions.delete_pool(obj)
+        pool_actions.delete(obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Pool]) -> None:
         for pool in queryset:
-            actions.delete_pool(pool)
+            pool_actions.delete(pool)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """What the confirmation page lists; tasks that use a pool keep it from being deleted."""

@@ -18,7 +18,7 @@ from tasks_app.admin.base import LinkedFilter
 from tasks_app.admin.run_actions import RunActions
 from tasks_app.admin.run_log import log_of
 from tasks_app.clock import database_now
-from tasks_app.models import Backfill, RunAttempt, Task, TaskRun
+from tasks_app.models import Backfill, FlowRun, RunAttempt, Task, TaskRun
 from workers_app.models import WorkerInfo
 
 PERIODS = {"1": "Last hour", "24": "Last 24 hours", "168": "Last 7 days", "720": "Last 30 days"}
@@ -34,6 +34,12 @@ class BackfillFilter(LinkedFilter):
     title = "backfill"
     parameter_name = "backfill"
     model = Backfill
+
+
+class FlowFilter(LinkedFilter):
+    title = "flow"
+    parameter_name = "flow"
+    model = FlowRun
 
 
 class WorkerFilter(LinkedFilter):
@@ -105,7 +111,16 @@ class RunAdmin(RunActions):
     list_display = [
         "short_id", "task", "colour", "reason", "origin", "attempt", "worker", "due", "started", "took", "exit",
     ]  # fmt: skip
-    list_filter = ["status", "origin", "task__executor", CreatedFilter, TaskFilter, WorkerFilter, BackfillFilter]
+    list_filter = [
+        "status",
+        "origin",
+        "task__executor",
+        CreatedFilter,
+        TaskFilter,
+        WorkerFilter,
+        BackfillFilter,
+        FlowFilter,
+    ]
     list_disable_select_all = True
     show_full_result_count = False
     search_fields = ["task__name"]
@@ -119,6 +134,7 @@ class RunAdmin(RunActions):
     fieldsets: Any = [
         ("Run", {"fields": [
             ("task_link", "state", "reason"), ("origin", "attempt", "exit_code"), ("worker_link", "by", "again"),
+            ("flow_link", "waits_at"),
         ]}),
         ("Times", {"fields": [
             ("due_at", "created"), ("available", "assigned"), ("started_at_", "completed"),
@@ -146,7 +162,7 @@ class RunAdmin(RunActions):
     def get_queryset(self, request: HttpRequest) -> QuerySet[TaskRun]:
         """Each with all that its row or page names."""
         runs: QuerySet[TaskRun] = super().get_queryset(request)
-        return runs.select_related("task", "worker", "created_by", "retry_of").prefetch_related("retries")
+        return runs.select_related("task", "worker", "created_by", "retry_of", "flow__task").prefetch_related("retries")
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> list[Any]:
         """No empty table for a run whose first attempt went well."""
@@ -202,6 +218,16 @@ class RunAdmin(RunActions):
     @display(description="Triggered by")
     def by(self, run: TaskRun) -> str:
         return str(run.created_by) if run.created_by else show.NOTHING
+
+    @display(description="Flow")
+    def flow_link(self, run: TaskRun) -> str:
+        return show.link(run.flow, f"of {run.flow.task}") if run.flow else show.NOTHING
+
+    @display(description="Waits at")
+    def waits_at(self, run: TaskRun) -> str:
+        if not run.gate or run.status != TaskRun.Status.PENDING:
+            return show.NOTHING
+        return format_html("{} since {}", run.gate, show.moment(run.gate_since))
 
     @display(description="Retries")
     def again(self, run: TaskRun) -> str:

@@ -29,6 +29,7 @@ RUN_COLOURS = {
     "cancelled": "warning",
 }
 TASK_COLOURS = {"active": "success", "paused": "warning", "held": "warning"}
+FLOW_COLOURS = {"running": "info", "succeeded": "success", "failed": "danger", "cancelled": "warning"}
 WORKER_COLOURS = {"online": "success", "busy": "info", "draining": "warning", "offline": "danger"}
 BACKFILL_COLOURS = {"running": "info", "completed": "success", "cancelled": "warning"}
 CIRCUIT_COLOURS = {"closed": "success", "half_open": "warning", "open": "danger"}

@@ -12,6 +12,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 import executors
+from tasks_app.models.chained import validate_inputs
 from tasks_app.validators import validate_label_map, validate_params, validate_pools
 
 LABELS = ("worker_labels", "excluded_labels", "preferred_labels", "labels")
@@ -36,8 +37,17 @@ def _zones() -> list[str]:
 class TaskForm(forms.ModelForm):  # type: ignore[type-arg]
     """The model checks the task; here is only what belongs to the form."""
 
+    depends_on = IndentedJSONField(
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "placeholder": '["extract"]'}),
+        help_text="The tasks it runs after, as a JSON list of names, or of objects with a condition: "
+        "[{“task”: “load”, “when”: “result.rows > 0”}].",
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "depends_on" in self.fields and self.instance.pk:
+            self.fields["depends_on"].initial = self.instance.depends_on
         self._offer("executor", sorted(executors.specs()), UnfoldAdminSelectWidget)
         self._offer("timezone", _zones(), UnfoldAdminSelect2Widget)
         for name, rows in ROWS.items():
@@ -53,6 +63,16 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_command(self) -> str:
         """Browsers end lines with CR LF, which no shell understands."""
         return str(self.cleaned_data["command"]).replace("\r\n", "\n")
+
+    def clean_depends_on(self) -> Any:
+        """Given to the task at once, which checks it with everything else."""
+        value = self.cleaned_data["depends_on"]
+        if value != self.instance.depends_on:
+            self.instance.depends_on = [] if value is None else value
+        return value
+
+    def clean_inputs(self) -> Any:
+        return self._map("inputs", validate_inputs)
 
     def clean_config(self) -> Any:
         value = self.cleaned_data["config"]

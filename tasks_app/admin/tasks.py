@@ -72,6 +72,13 @@ class TaskAdmin(TaskActions):
             },
         ),
         (
+            "After other tasks",
+            {
+                "classes": ["collapse"],
+                "fields": ["depends_on", ("depend_on", "trigger_rule"), "inputs", "flow_timeout_seconds"],
+            },
+        ),
+        (
             "Waiting for others",
             {
                 "classes": ["collapse"],

@@ -8,7 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tasks_app import actions
+from tasks_app import calendar_actions
 from tasks_app.api.calendar_serializers import CalendarSerializer, DaysQuery, DaysSerializer, IcsSerializer
 from tasks_app.api.filters import CalendarFilter
 from tasks_app.api.locking import LockingViewSet
@@ -35,15 +35,15 @@ class CalendarViewSet(LockingViewSet):
 
     def perform_create(self, serializer: Any) -> None:
         serializer.instance = Calendar(**serializer.validated_data)
-        actions.save_calendar(serializer.instance, database_now())
+        calendar_actions.save(serializer.instance, database_now())
 
     def perform_update(self, serializer: Any) -> None:
         for name, value in serializer.validated_data.items():
             setattr(serializer.instance, name, value)
-        actions.save_calendar(serializer.instance, database_now())
+        calendar_actions.save(serializer.instance, database_now())
 
     def perform_destroy(self, instance: Calendar) -> None:
-        actions.delete_calendar(instance)
+        calendar_actions.delete(instance)
 
     @extend_schema(parameters=[DaysQuery], responses=DaysSerializer)
     @action(detail=True, pagination_class=None, filterset_class=None)
@@ -63,5 +63,5 @@ class CalendarViewSet(LockingViewSet):
         calendar = self.get_object()
         wish = IcsSerializer(data=request.data)
         wish.is_valid(raise_exception=True)
-        actions.import_ics(calendar, now=database_now(), **wish.validated_data)
+        calendar_actions.import_ics(calendar, now=database_now(), **wish.validated_data)
         return Response(self.get_serializer(calendar).data)

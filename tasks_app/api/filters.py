@@ -11,7 +11,7 @@ from django.db.models.fields.json import KeyTransform
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 
-from tasks_app.models import Backfill, Calendar, Circuit, Pause, Pool, Task, TaskRun
+from tasks_app.models import Backfill, Calendar, Circuit, FlowRun, Pause, Pool, Task, TaskRun
 from workers_app.models import WorkerInfo
 
 LARGEST_ID = 2**63 - 1
@@ -80,12 +80,13 @@ class RunFilter(django_filters.FilterSet):
     )
     worker = django_filters.CharFilter(field_name="worker__name", help_text="The worker's name.")
     backfill = IdFilter(field_name="backfill_id", min_value=1, max_value=LARGEST_ID, help_text="The backfill's id.")
+    flow = django_filters.UUIDFilter(field_name="flow_id", help_text="The flow's id.")
     since = TimeFilter(field_name="created_at", lookup_expr="gte", help_text="Created then or later.")
     until = TimeFilter(field_name="created_at", lookup_expr="lt", help_text="Created before then.")
 
     class Meta:
         model = TaskRun
-        fields = ["task", "status", "worker", "backfill", "since", "until"]
+        fields = ["task", "status", "worker", "backfill", "flow", "since", "until"]
 
 
 class WorkerFilter(django_filters.FilterSet):
@@ -112,6 +113,14 @@ class CalendarFilter(django_filters.FilterSet):
     class Meta:
         model = Calendar
         fields = ["name", "namespace", "for_all"]
+
+
+class FlowFilter(django_filters.FilterSet):
+    task = IdFilter(field_name="task_id", min_value=1, max_value=LARGEST_ID, help_text="Of the task it begins with.")
+
+    class Meta:
+        model = FlowRun
+        fields = ["task", "status"]
 
 
 class PoolFilter(django_filters.FilterSet):

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 
 from access_app.models import Namespace
-from tasks_app import actions
+from tasks_app import pool_actions
 from tasks_app.api.fields import named_field
 from tasks_app.api.filters import PoolFilter
 from tasks_app.api.locking import LockingViewSet
@@ -47,12 +47,12 @@ class PoolViewSet(LockingViewSet):
 
     def perform_create(self, serializer: Any) -> None:
         serializer.instance = Pool(**serializer.validated_data)
-        actions.save_pool(serializer.instance, database_now())
+        pool_actions.save(serializer.instance, database_now())
 
     def perform_update(self, serializer: Any) -> None:
         for name, value in serializer.validated_data.items():
             setattr(serializer.instance, name, value)
-        actions.save_pool(serializer.instance, database_now())
+        pool_actions.save(serializer.instance, database_now())
 
     def perform_destroy(self, instance: Pool) -> None:
-        actions.delete_pool(instance)
+        pool_actions.delete(instance)

@@ -51,6 +51,25 @@ class ScheduleSerializer(serializers.Serializer[Any]):
     spread_seconds = serializers.IntegerField(required=False, min_value=0, max_value=MOST_SPREAD)
 
 
+class ParentSerializer(serializers.Serializer[Any]):
+    """A task that another one depends on."""
+
+    task = serializers.CharField(help_text="Its name, in the same namespace.")
+    when = serializers.CharField(required=False, help_text="A condition on how it ended, such as `result.rows > 0`.")
+
+
+@extend_schema_field(ParentSerializer(many=True))
+class ParentsField(serializers.JSONField):
+    """Checked by the model; a bare name stands for a parent without a condition."""
+
+    default_error_messages = {"not_a_list": "This must be a list of names, or of objects with task and when."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, list):
+            self.fail("not_a_list")
+        return super().to_internal_value(data)
+
+
 @extend_schema_field(ScheduleSerializer(many=True))
 class SchedulesField(serializers.JSONField):
     """Checked by the model; here is only what it looks like."""
@@ -92,6 +111,8 @@ class TaskSerializer(StrictMixin, ModelRules):
     worker_labels = JSONObjectField(required=False, help_text="Only workers with all these labels.")
     excluded_labels = JSONObjectField(required=False, help_text="No worker with any of these labels.")
     preferred_labels = JSONObjectField(required=False, help_text="Rather a worker with more of these labels.")
+    inputs = JSONObjectField(required=False, help_text="Parameters it takes from its parents, each an expression.")
+    depends_on = ParentsField(required=False, help_text="The tasks it runs after.")
     pools = JSONObjectField(required=False, help_text="How many slots a run takes, by the name of the pool.")
     calendar = named_field(Calendar, "On its closed days and hours the task does not fire.", allow_null=True)
     schedules = SchedulesField(required=False, help_text="Further schedules: it fires whenever one of them does.")
@@ -103,8 +124,9 @@ class TaskSerializer(StrictMixin, ModelRules):
             "after_outage", "after_resume", "catch_up_seconds", "catch_up_runs", "calendar", "on_closed",
             "status", "priority", "timeout_seconds", "max_attempts", "retry_delay_seconds", "retry_max_delay_seconds",
             "delivery", "circuit", "circuit_failures", "circuit_seconds",
-            *Task.LIMITS, "labels", "worker_labels", "excluded_labels", "preferred_labels", "strategy", "pause",
-            "managed_by", "next_fire_at", "created_at", "updated_at",
+            "depends_on", *Task.CHAIN, *Task.LIMITS,
+            "labels", "worker_labels", "excluded_labels", "preferred_labels", "strategy", "pause", "managed_by",
+            "next_fire_at", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = ["managed_by", "next_fire_at", "created_at", "updated_at"]
         extra_kwargs = {"name": {"trim_whitespace": False}, "command": {"trim_whitespace": False}}
@@ -152,7 +174,7 @@ class RunSerializer(serializers.ModelSerializer[TaskRun]):
         fields = [
             "id", "task", "task_name", "attempt", "status", "reason", "origin", "worker", "params", "scheduled_for",
             "available_at", "created_at", "assigned_at", "started_at", "completed_at", "exit_code", "result", "error",
-            "cancel_requested_at", "retry_of", "backfill", "gate", "gate_since",
+            "cancel_requested_at", "retry_of", "backfill", "flow", "gate", "gate_since",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -189,6 +211,7 @@ class TriggerSerializer(StrictMixin, serializers.Serializer[Any]):
     scheduled_for = serializers.DateTimeField(
         required=False, allow_null=True, default=None, help_text="Not before then; without an offset, UTC. Null: now."
     )
+    children = serializers.BooleanField(default=True, help_text="False: the task alone, without what depends on it.")
 
 
 class BulkTriggerSerializer(TriggerSerializer):

@@ -39,13 +39,15 @@ from tasks_app.expected import fates
 from tasks_app.models import Backfill, Task
 
 KEY_HEADER = "Idempotency-Key"
+FOLLOWED = ("leads", "feeds", "flow_timeout_seconds")
 # What a trigger needs of a task, the time, and no more: this is the busiest of all requests.
 TRIGGERED = (
     Task.objects.filter(deleted_at=None)
-    .only("name", "namespace", "executor", "priority", "worker_labels")
+    .only("name", "namespace", "executor", "priority", "worker_labels", "excluded_labels", *FOLLOWED)
     .annotate(now=Now())
 )
 ALL = Task.objects.filter(deleted_at=None).select_related("namespace", "calendar", "own_pause__paused_by")
+ALL = ALL.prefetch_related("dependencies__parent")
 DAY, EARLIEST = timedelta(days=1), datetime.min.replace(tzinfo=UTC)
 
 
@@ -80,7 +82,9 @@ class TaskViewSet(LockingViewSet):
         return TRIGGERED.all() if self.action == "run" else super().get_queryset()
 
     def perform_create(self, serializer: Any) -> None:
+        parents = serializer.validated_data.pop("depends_on", [])
         serializer.instance = Task(**serializer.validated_data)
+        serializer.instance.depends_on = parents
         actions.save(serializer.instance, database_now())
 
     def perform_update(self, serializer: Any) -> None:

@@ -10,6 +10,7 @@ from rest_framework.routers import DefaultRouter
 from tasks_app.api.backfills import BackfillViewSet
 from tasks_app.api.calendars import CalendarViewSet
 from tasks_app.api.circuits import CircuitViewSet
+from tasks_app.api.flows import FlowViewSet
 from tasks_app.api.pauses import PauseViewSet
 from tasks_app.api.pools import PoolViewSet
 from tasks_app.api.runs import RunViewSet
@@ -22,6 +23,7 @@ router.include_root_view = False
 router.include_format_suffixes = False
 router.register("backfills", BackfillViewSet, basename="backfill")
 router.register("calendars", CalendarViewSet, basename="calendar")
+router.register("flows", FlowViewSet, basename="flow")
 router.register("tasks", TaskViewSet, basename="task")
 router.register("pauses", PauseViewSet, basename="pause")
 router.register("pools", PoolViewSet, basename="pool")

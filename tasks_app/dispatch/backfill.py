@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Count
 
-from tasks_app import transitions
+from tasks_app import flows
 from tasks_app.backfilling import moments
 from tasks_app.models import FINAL, Backfill, TaskRun, run_of
 from tasks_app.sql import claimed, update
@@ -28,7 +28,7 @@ def release(now: datetime) -> list[TaskRun]:
             for each in backfills
             for at in moments(times.get(each.pk, [])[each.position : each.position + max(free[each.pk], 0)])
         ]
-        transitions.create(made)
+        flows.create(made, now)
         changed = [_changed(each, max(free[each.pk], 0), busy.get(each.pk, 0), now) for each in backfills]
         update(Backfill, ["id"], changed)
     return made

@@ -25,6 +25,10 @@ class Outlook:
     """Runs have taken something that is counted."""
     waiting: bool = False
     """Runs wait at a gate."""
+    unsettled: bool = False
+    """Runs have ended that others wait for."""
+    chained: bool = False
+    """There are tasks that depend on others."""
     next_free: datetime | None = None
     """When the next permit of a rate ends."""
 
@@ -47,6 +51,9 @@ _LOOK = """
         EXISTS (SELECT 1 FROM tasks_app_backfill WHERE status = 'running'),
         EXISTS (SELECT 1 FROM tasks_app_permit),
         EXISTS (SELECT 1 FROM tasks_app_taskrun WHERE status = 'pending' AND gate <> ''),
+        EXISTS (SELECT 1 FROM tasks_app_taskrun
+                WHERE NOT settled AND status IN ('succeeded', 'failed', 'skipped', 'cancelled')),
+        EXISTS (SELECT 1 FROM tasks_app_taskdependency),
         (SELECT MIN(until) FROM tasks_app_permit WHERE until IS NOT NULL)
 """
 _ARRAY = {"postgresql": "json_agg", "sqlite": "json_group_array"}
@@ -57,7 +64,7 @@ def look(now: datetime) -> Outlook:
     with connection.cursor() as cursor:
         adapted = connection.ops.adapt_datetimefield_value(now)
         cursor.execute(_LOOK.format(array=_ARRAY[connection.vendor]), [adapted])
-        due, ready, placements, troubled, backfilling, permits, waiting, free = cursor.fetchone()
+        due, ready, placements, troubled, backfilling, permits, waiting, unsettled, chained, free = cursor.fetchone()
     found = json.loads(placements) if isinstance(placements, str) else placements
     return Outlook(
         next_due=_moment(due),
@@ -67,6 +74,8 @@ def look(now: datetime) -> Outlook:
         backfilling=bool(backfilling),
         permits=bool(permits),
         waiting=bool(waiting),
+        unsettled=bool(unsettled),
+        chained=bool(chained),
         next_free=_moment(free),
     )
 

@@ -17,6 +17,7 @@ from django.db import DatabaseError, InterfaceError, InternalError, OperationalE
 
 from tasks_app.clock import ClockWatch, database_now
 from tasks_app.dispatch import pauses
+from tasks_app.dispatch.advance import advance, expire
 from tasks_app.dispatch.assign import Assigned, assign
 from tasks_app.dispatch.backfill import release
 from tasks_app.dispatch.fire import fire
@@ -46,6 +47,8 @@ GATHER_SECONDS, GATHER_SECONDS_EACH, GATHER_SECONDS_MOST = 0.005, 0.0005, 0.05
 """After a turn messages are gathered, the longer the more it had to record: many cost less together."""
 SOON_SECONDS = 0.01
 """Where others decide on the same things, one looks again after this; and so often at most for the next of a rate."""
+ADVANCES = 100
+"""Steps that flows may go on in one turn."""
 FIRES = 8
 """Batches fired in one turn, each given out before the next, so that workers begin while more is fired."""
 
@@ -70,6 +73,7 @@ class Dispatcher(Scheduler):
         self._troubled = True
         self._backfilling = True
         self._waiting = True
+        self._chained = True
         self._again = False
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
@@ -112,6 +116,9 @@ class Dispatcher(Scheduler):
             return recorded
         self._recover(now)
         outlook = look(now)
+        if outlook.unsettled:
+            self._advance(now)
+            outlook = look(now)
         if outlook.backfilling and release(now):
             outlook = look(now)
         if self._gates.turn(now, permits=outlook.permits, waiting=outlook.waiting):
@@ -130,6 +137,12 @@ class Dispatcher(Scheduler):
         self._look_at = time.monotonic() + min(wait, self._until_gates_open(now, outlook))
         return recorded
 
+    def _advance(self, now: datetime) -> None:
+        """Each step that is skipped may let others be skipped."""
+        for _ in range(ADVANCES):
+            if not advance(now):
+                return
+
     def _until_gates_open(self, now: datetime, outlook: Outlook) -> float:
         """Seconds until gates should be tried again."""
         if self._again or self._gates.pressing:
@@ -141,6 +154,7 @@ class Dispatcher(Scheduler):
     def _hand_out(self, assigned: Assigned, now: datetime, outlook: Outlook) -> None:
         """Send what is assigned and assign all that is left, and note whether any of it may lack a slot."""
         self._troubled, self._backfilling, self._waiting = outlook.troubled, outlook.backfilling, outlook.waiting
+        self._chained = outlook.chained
         self._mail.send(assigned.letters, now)
         while assigned.number == BATCH:
             assigned = _assign(now, outlook)
@@ -161,7 +175,7 @@ class Dispatcher(Scheduler):
 
     def _may_change_what_is_due(self, message: ToDispatcher) -> bool:
         """False for what comes often and changes nothing: a success frees a slot, but for whom?"""
-        wanted = self._starved or self._backfilling or self._waiting
+        wanted = self._starved or self._backfilling or self._waiting or self._chained
         match message:
             case Hint():
                 return True
@@ -174,6 +188,7 @@ class Dispatcher(Scheduler):
             return
         self._recover_at = time.monotonic() + POLL_SECONDS
         pauses.end(now)
+        expire(now)
         rearm(now)
         self._mail.send(ask(now), now)
         heard = time.monotonic() - self._mail.since

@@ -4,12 +4,12 @@ A gate is a module: `needs(run, world)` says what a run needs there, `FIELDS` wh
 is a new module and its place in `GATES`, in the order in which they are asked: a run waits at the first that is shut.
 """
 
-from tasks_app.gates import circuit, mutex, overlap, pause, pool, rate
+from tasks_app.gates import circuit, dependency, mutex, overlap, pause, pool, rate
 from tasks_app.gates.need import Need
 from tasks_app.gates.world import World
 from tasks_app.models import TaskRun
 
-GATES = (pause, circuit, overlap, mutex, pool, rate)
+GATES = (dependency, pause, circuit, overlap, mutex, pool, rate)
 FIELDS = sorted({name for gate in GATES for name in gate.FIELDS})
 """Of a task, by which its gates tell what a run needs."""
 

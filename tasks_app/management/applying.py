@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, transaction
 
@@ -56,6 +57,9 @@ class ApplyingCommand(BaseCommand):
                         then()
         except (ManifestError, NotPossible) as error:
             raise CommandError(f"Nothing was changed.\n{error}") from None
+        except ValidationError as error:
+            told = (f"{name}: {text}" for name, texts in error.message_dict.items() for text in texts)
+            raise CommandError("\n".join(["Nothing was changed.", *told])) from None
         except IntegrityError:
             raise CommandError("Nothing was changed: somebody has made one of these tasks meanwhile. Repeat.") from None
         if not options["plan"]:

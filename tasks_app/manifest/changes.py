@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q
 
-from tasks_app import actions
+from tasks_app import actions, chains
 from tasks_app.manifest.fields import NAMES
 from tasks_app.models import Task
 
@@ -54,6 +54,7 @@ def compare(wanted: list[Task], source: str, *, prune: bool) -> Changes:
 def _stored(wanted: list[Task], source: str) -> Iterator[Task]:
     """All tasks that `wanted` names, and all that `source` manages."""
     tasks = Task.objects.filter(deleted_at=None).select_related("namespace", "calendar").order_by("pk")
+    tasks = tasks.prefetch_related("dependencies__parent")
     if connection.features.has_select_for_update_of:
         tasks = tasks.select_for_update(of=("self",))
     keys = {(task.namespace_id, task.name) for task in wanted}
@@ -75,6 +76,7 @@ def carry_out(changes: Changes, now: datetime) -> None:
     for start in range(0, len(changes.create), BATCH):
         actions.create(changes.create[start : start + BATCH], now)
     for task, _ in changes.change:
-        actions.save(task, now)
+        actions.save(task, now, chained=False)
+    chains.chain([*changes.create, *(task for task, _ in changes.change)])
     for task in changes.delete:
-        actions.delete(task, now)
+        actions.delete(task, now, together=changes.delete)

@@ -16,7 +16,9 @@ NAMES = (
     *("priority", "timeout_seconds", "max_attempts", "retry_delay_seconds", "retry_max_delay_seconds"),
     *("delivery", "circuit", "circuit_failures", "circuit_seconds", "labels"),
     *("worker_labels", "excluded_labels", "preferred_labels", "strategy"),
+    *Task.CHAIN,
     *Task.LIMITS,
+    "depends_on",
 )
 """Beside `name` and `namespace`. Whether a task is paused is said by those who operate it, not by the file."""
 FIELDS: dict[str, Field[Any, Any]] = {each.name: each for each in Task._meta.concrete_fields if each.name in NAMES}
@@ -24,4 +26,4 @@ FIELDS: dict[str, Field[Any, Any]] = {each.name: each for each in Task._meta.con
 
 def default(name: str) -> Any:
     """What a task has that says nothing of that field."""
-    return FIELDS[name].get_default()
+    return FIELDS[name].get_default() if name in FIELDS else []

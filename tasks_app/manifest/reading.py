@@ -101,7 +101,8 @@ def _fill(task: Task, entry: dict[str, Any], named: dict[str, dict[str, Any]]) -
         setattr(task, name, _found(named[name], value) if name in named else _plain(name, value))
     try:
         task.clean_fields(exclude=named)
-        task.clean()
+        task.clean(chained=False)  # what it depends on may be further down
+        task.check_parents()
     except ValidationError as error:
         yield from (f"{name}: {message}" for name, messages in error.message_dict.items() for message in messages)
 

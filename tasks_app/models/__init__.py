@@ -3,15 +3,17 @@
 from tasks_app.models.backfill import MOST_PARALLEL, Backfill
 from tasks_app.models.calendar import Calendar
 from tasks_app.models.circuit import Circuit, set_aside_until
+from tasks_app.models.flow import FlowPlan, FlowRun, TaskDependency
 from tasks_app.models.missed import FormerPlan, MissedSpan
 from tasks_app.models.pause import DRAINING, HELD, Pause
 from tasks_app.models.periodic import PeriodicCheck, PeriodicMessage
 from tasks_app.models.pool import Permit, Pool
-from tasks_app.models.run import ACTIVE, FINAL, RunAttempt, RunLog, TaskRun, run_of
+from tasks_app.models.run import ACTIVE, DEPENDENCY, FINAL, RunAttempt, RunLog, TaskRun, run_of
 from tasks_app.models.task import MOST_SCHEDULES, Task, default_namespace
 
 __all__ = [
     "ACTIVE",
+    "DEPENDENCY",
     "DRAINING",
     "FINAL",
     "HELD",
@@ -20,6 +22,8 @@ __all__ = [
     "Backfill",
     "Calendar",
     "Circuit",
+    "FlowPlan",
+    "FlowRun",
     "FormerPlan",
     "MissedSpan",
     "Pause",
@@ -30,6 +34,7 @@ __all__ = [
     "RunAttempt",
     "RunLog",
     "Task",
+    "TaskDependency",
     "TaskRun",
     "default_namespace",
     "run_of",

@@ -36,3 +36,16 @@ class Overlap(models.TextChoices):
     QUEUE = "queue"
     SKIP = "skip"
     REPLACE = "replace"
+
+
+class DependOn(models.TextChoices):
+    FLOW = "flow"
+    LATEST = "latest"
+
+
+class TriggerRule(models.TextChoices):
+    ALL_SUCCESS = "all_success"
+    ALL_DONE = "all_done"
+    ANY_SUCCESS = "any_success"
+    ANY_FAILED = "any_failed"
+    NONE_FAILED = "none_failed"

@@ -12,11 +12,14 @@ from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
 from tasks_app.models.backfill import Backfill
+from tasks_app.models.flow import FlowRun
 from tasks_app.models.task import Task
 from workers_app.models import WorkerInfo
 
 ACTIVE = ("assigned", "running")
 FINAL = ("succeeded", "failed", "skipped", "cancelled")
+DEPENDENCY = "dependency:flow"
+"""The gate at which a step of a flow waits for its parents."""
 
 
 class TaskRun(models.Model):
@@ -36,6 +39,7 @@ class TaskRun(models.Model):
         MANUAL = "manual"
         RETRY = "retry"
         BACKFILL = "backfill"
+        DEPENDENCY = "dependency"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="runs")
@@ -68,6 +72,13 @@ class TaskRun(models.Model):
     backfill = models.ForeignKey(
         Backfill, null=True, on_delete=models.SET_NULL, related_name="runs", db_index=False, help_text="It belongs to."
     )
+    flow = models.ForeignKey(
+        FlowRun, null=True, on_delete=models.CASCADE, related_name="runs", db_index=False, help_text="It is a step of."
+    )
+    step = models.PositiveIntegerField(null=True, help_text="Its place in the plan of its flow.")
+    settled = models.BooleanField(
+        default=True, db_default=True, help_text="What waits for its end knows of it, if anything does."
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
@@ -82,6 +93,7 @@ class TaskRun(models.Model):
                 condition=Q(idempotency_key__isnull=False),
                 name="run_idempotent",
             ),
+            models.UniqueConstraint(fields=["flow", "step"], condition=Q(flow__isnull=False), name="run_step_once"),
             models.CheckConstraint(condition=Q(attempt__gte=1), name="run_attempts_from_one"),
             models.CheckConstraint(
                 condition=Q(status__in=("pending", *ACTIVE), completed_at=None)
@@ -111,6 +123,7 @@ class TaskRun(models.Model):
             models.Index(fields=["task", "-id"], name="run_of_task"),
             models.Index(fields=["worker", "-id"], name="run_of_worker"),
             models.Index(fields=["status", "-id"], name="run_by_status"),
+            models.Index(fields=["id"], name="run_unsettled", condition=Q(settled=False, status__in=FINAL)),
             models.Index(fields=["backfill", "-id"], name="run_of_backfill", condition=Q(backfill__isnull=False)),
         ]
 
@@ -165,5 +178,5 @@ class RunLog(models.Model):
 
 def run_of(task: Task, *, now: datetime, **values: Any) -> TaskRun:
     """A new, unsaved run of `task`, due at `now` unless `values` say otherwise."""
-    defaults = {"scheduled_for": now, "available_at": now, "created_at": now}
+    defaults = {"scheduled_for": now, "available_at": now, "created_at": now, "settled": not task.feeds}
     return TaskRun(task=task, priority=task.priority, placement=task.placement, **(defaults | values))

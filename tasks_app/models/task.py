@@ -18,6 +18,7 @@ from access_app.models import Namespace
 from tasks_app import calendars, circuit
 from tasks_app.models import choices
 from tasks_app.models.calendar import Calendar
+from tasks_app.models.chained import Chained
 from tasks_app.models.limited import Limited
 from tasks_app.models.placed import Placed
 from tasks_app.schedule import (
@@ -50,7 +51,7 @@ def default_namespace() -> int:
     return Namespace.objects.get_or_create(name="default")[0].pk
 
 
-class Task(Limited, Placed):
+class Task(Chained, Limited, Placed):
     """What should run, when, where and under which limits."""
 
     FIRING = Q(status="active", hold=0, deleted_at=None)
@@ -257,6 +258,7 @@ class Task(Limited, Placed):
     class Meta:
         ordering = ["namespace_id", "name"]
         constraints = [
+            *Chained.Meta.constraints,
             *Limited.Meta.constraints,
             models.UniqueConstraint(
                 fields=["namespace", "name"],
@@ -306,8 +308,11 @@ class Task(Limited, Placed):
     def __str__(self) -> str:
         return self.name
 
-    def clean(self) -> None:
-        """Every rule of a task that is more than one field's own; raises `ValidationError` naming the fields."""
+    def clean(self, *, chained: bool = True) -> None:
+        """Every rule of a task that is more than one field's own; raises `ValidationError` naming the fields.
+
+        Without `chained` it is left to others whether there are the tasks it depends on.
+        """
         problems: dict[str, str] = {}
         try:
             executors.spec(self.executor).check(self.command, self.config)
@@ -324,6 +329,8 @@ class Task(Limited, Placed):
         if self.calendar is None and self.on_closed != self.OnClosed.SKIP:
             problems["on_closed"] = "Say by which calendar, or choose skip."
         problems |= self.check_limits(self.namespace_id)
+        if chained:
+            problems |= self.check_chain()
         if problems:
             raise ValidationError(problems)
 

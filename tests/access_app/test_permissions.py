@@ -4,7 +4,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from tasks_app.clock import database_now
-from tasks_app.models import Backfill, Calendar, Circuit, Pause, Task, TaskRun
+from tasks_app.flow.plan import Plan, Step
+from tasks_app.models import Backfill, Calendar, Circuit, FlowPlan, FlowRun, Pause, Pool, Task, TaskRun
 from tests.tasks_app.api.conftest import RUNS, TASK, TASKS, WORKERS, refused, rows
 from tests.tasks_app.api.conftest import make_run as _make_run
 from tests.tasks_app.api.conftest import make_task as _make_task
@@ -19,6 +20,8 @@ make_run, make_task, make_worker, task, worker = _make_run, _make_task, _make_wo
 CIRCUITS = "/api/v1/circuits/"
 BACKFILLS = "/api/v1/backfills/"
 CALENDARS = "/api/v1/calendars/"
+FLOWS = "/api/v1/flows/"
+POOLS = "/api/v1/pools/"
 PAUSES = "/api/v1/pauses/"
 SPAN = {"since": "2024-01-01T00:00:00Z", "until": "2024-01-04T00:00:00Z"}
 READING = [
@@ -36,6 +39,10 @@ READING = [
     ("get", CALENDARS, "view_calendar"),
     ("get", "{calendar}", "view_calendar"),
     ("get", "{calendar}days/", "view_calendar"),
+    ("get", FLOWS, "view_flowrun"),
+    ("get", "{flow}", "view_flowrun"),
+    ("get", POOLS, "view_pool"),
+    ("get", "{pool}", "view_pool"),
     ("get", PAUSES, "view_pause"),
     ("get", "{pause}", "view_pause"),
     ("get", CIRCUITS, "view_circuit"),
@@ -56,6 +63,11 @@ WRITING = [
     ("post", "{worker}undrain/", "change_workerinfo"),
     ("post", "{task}backfill/", "add_backfill"),
     ("post", "{backfill}cancel/", "change_backfill"),
+    ("post", "{flow}cancel/", "change_flowrun"),
+    ("post", "{flow}retry/", "add_flowrun"),
+    ("post", POOLS, "add_pool"),
+    ("patch", "{pool}", "change_pool"),
+    ("delete", "{pool}", "delete_pool"),
     ("post", CALENDARS, "add_calendar"),
     ("put", "{calendar}", "change_calendar"),
     ("patch", "{calendar}", "change_calendar"),
@@ -73,6 +85,8 @@ VIEW = (
     "view_workerinfo",
     "view_backfill",
     "view_calendar",
+    "view_flowrun",
+    "view_pool",
     "view_pause",
     "view_circuit",
 )
@@ -86,6 +100,9 @@ def call(task, worker, make_run):
     pause = Pause.objects.create(label="a=b", paused_at=database_now())
     Task.objects.filter(pk=task.pk).update(schedule="@daily")
     backfill = Backfill.objects.create(task=task, times=[1], total=1, created_at=database_now(), **SPAN)
+    plan = FlowPlan.objects.create(digest="d", steps=Plan((Step(task.pk, task.name),)).encoded().decode())
+    flow = FlowRun.objects.create(task=task, plan=plan, scheduled_for=database_now())
+    pool = Pool.objects.create(name="licences", slots=1)
     circuit = Circuit.objects.create(target="task:1", failures=1, updated_at=database_now())
 
     def send(client, method, address):
@@ -93,10 +110,15 @@ def call(task, worker, make_run):
         names["backfill"] = f"{BACKFILLS}{backfill.pk}/"
         names["pause"] = f"{PAUSES}{pause.pk}/"
         names["calendar"] = f"{CALENDARS}{calendar.pk}/"
+        names |= {"flow": f"{FLOWS}{flow.pk}/", "pool": f"{POOLS}{pool.pk}/"}
         names["circuit"] = f"{CIRCUITS}{circuit.pk}/"
         body = [{"task": task.pk}] if address.endswith("bulk/") else {**TASK, "name": "new"}
         if "calendar" in address:
             body = {"ics": ICS} if address.endswith("import-ics/") else {"name": "holidays"}
+        if "flow" in address:
+            body = {}
+        if "pool" in address:
+            body = {"name": "database", "slots": 1}
         if address == PAUSES:
             body = {"label": "c=d"}
         if address.endswith("pause/"):
@@ -119,7 +141,8 @@ def everything():
     pauses = list(Pause.objects.values_list("pk", "label"))
     backfills = list(Backfill.objects.values_list("pk", "status"))
     runs = list(TaskRun.objects.values_list("pk", "status", "cancel_requested_at"))
-    return rows(), pauses, backfills, calendars, list(tasks), runs, circuits
+    flows, pools = list(FlowRun.objects.values_list("pk", "reason")), list(Pool.objects.values_list("pk", "name"))
+    return rows(), pauses, backfills, calendars, list(tasks), runs, circuits, flows, pools
 
 
 @pytest.mark.parametrize(("method", "address"), [row[:2] for row in READING + WRITING] + SIGNED_IN)

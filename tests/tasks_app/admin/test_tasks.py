@@ -36,6 +36,8 @@ FORM = {
     "circuit": "off",
     "circuit_failures": "5",
     "circuit_seconds": "30",
+    "depend_on": "flow",
+    "trigger_rule": "all_success",
     "overlap": "allow",
     "max_parallel": "1",
     "rate_seconds": "1",
@@ -154,7 +156,7 @@ def test_a_name_is_unique_among_tasks_that_exist(client):
 
 def test_the_page_shows_the_next_fires_in_local_time(client, django_assert_max_num_queries):
     stored = task(schedule="30 2 * * *", timezone="Asia/Tokyo")
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         page = client.get(f"{TASKS}{stored.pk}/change/").content.decode()
     assert page.count("02:30:00 JST") == 10
     assert page.count("17:30:00</time>") == 10

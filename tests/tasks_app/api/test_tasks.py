@@ -60,7 +60,8 @@ FULL = {
     "preferred_labels": {"disk": "ssd"},
     "strategy": "round_robin",
 }
-SERVER_SETS = {"id", "pause", "managed_by", "next_fire_at", "created_at", "updated_at"}
+DEPENDS = {"depends_on", "depend_on", "trigger_rule", "inputs", "flow_timeout_seconds"}
+SERVER_SETS = DEPENDS | {"id", "pause", "managed_by", "next_fire_at", "created_at", "updated_at"}
 
 
 def test_every_field_comes_back_as_it_was_sent(api):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.db.models import ProtectedError
 
-from tasks_app import actions
+from tasks_app import actions, calendar_actions
 from tasks_app.dispatch.fire import fire
 from tasks_app.expected import fates
 from tasks_app.models import Calendar, Task
@@ -103,7 +103,7 @@ def test_an_edited_calendar_moves_anew_and_what_was_expected_is_remembered():
     fire(NOW)
     skipping = due_now(calendar=calendar)
     calendar.closed = "2030-01-02"
-    actions.save_calendar(calendar, NOW + timedelta(hours=1))
+    calendar_actions.save(calendar, NOW + timedelta(hours=1))
     task.refresh_from_db()
     skipping.refresh_from_db()
     assert task.next_fire_at == datetime.fromisoformat("2030-01-03T12:00Z")
@@ -121,7 +121,7 @@ def test_an_edit_that_changes_no_rule_plans_nothing_anew():
     calendar = a_calendar(closed="2030-01-02/2030-01-04")
     task = due_now(calendar=calendar, on_closed="next")
     calendar.description = "For all"
-    actions.save_calendar(calendar, NOW)
+    calendar_actions.save(calendar, NOW)
     assert not task.former_plans.exists()
 
 
@@ -129,11 +129,11 @@ def test_a_calendar_in_use_cannot_be_deleted():
     calendar = a_calendar()
     task = due_now(calendar=calendar, name="nightly")
     with pytest.raises(actions.NotPossible, match="nightly"):
-        actions.delete_calendar(calendar)
+        calendar_actions.delete(calendar)
     with pytest.raises(ProtectedError):
         calendar.delete()
     actions.delete(task, NOW)
-    actions.delete_calendar(calendar)
+    calendar_actions.delete(calendar)
     assert not Calendar.objects.exists()
 
 

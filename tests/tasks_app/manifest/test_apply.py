@@ -183,10 +183,10 @@ def test_one_that_cannot_be_stored_leaves_nothing_half_done(apply, monkeypatch):
     apply(TWO)
     ordinary = actions.save
 
-    def save(task: Task, now: Any) -> None:
+    def save(task: Task, now: Any, **how: Any) -> None:
         if task.name == "ping":
             raise actions.NotPossible("The task has been deleted.")
-        ordinary(task, now)
+        ordinary(task, now, **how)
 
     monkeypatch.setattr(actions, "save", save)
     text = TWO.replace("echo one", "echo two").replace("max_attempts: 3", "max_attempts: 4")
