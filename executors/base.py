@@ -10,6 +10,8 @@ import msgspec
 
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 
+RESULT_BYTES = 8 * 1024
+"""Of JSON, a result has at most."""
 AT_ONCE = "at once"
 """The argument of a `CancelledError` that allows no grace: the worker's lease has ended."""
 

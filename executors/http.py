@@ -14,10 +14,9 @@ from msgspec import UNSET
 from multidict import CIMultiDict
 from yarl import URL
 
-from executors.base import ConfigError, Context, Outcome
+from executors.base import RESULT_BYTES, ConfigError, Context, Outcome
 from executors.specs import HTTP, HttpConfig, status_range
 
-RESULT_BYTES = 8 * 1024
 _CLOSING = "the executor is closing"
 
 

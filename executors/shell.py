@@ -10,6 +10,7 @@ import msgspec
 
 from executors.base import ConfigError, Context, Outcome
 from executors.keeper.client import Command, CommandError, KeeperClient
+from executors.results import Results, Said
 from executors.specs import SHELL, ShellConfig, is_identifier
 
 _PASSED_ON = frozenset({"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR"})
@@ -22,6 +23,7 @@ class Shell:
         # Nothing else of the worker's environment may reach a command: it holds the broker's credentials.
         self._env = {n: v for n, v in os.environ.items() if n in _PASSED_ON or n.startswith("LC_")}
         self._keeper: KeeperClient | None = None
+        self._results: Results | None = None
 
     @property
     def keeper_pid(self) -> int | None:
@@ -30,6 +32,7 @@ class Shell:
 
     async def start(self) -> None:
         """Start the helper process; raises `Unable`."""
+        self._results = self._results or Results()
         self._keeper = self._keeper or KeeperClient()
         await self._keeper.start()
 
@@ -38,6 +41,9 @@ class Shell:
         if self._keeper:
             await self._keeper.close()
             self._keeper = None
+        if self._results:
+            self._results.close()
+            self._results = None
 
     def renew(self, seconds: float) -> None:
         """Commands end by themselves unless this is said again within so many seconds, even if we stand still."""
@@ -46,23 +52,25 @@ class Shell:
 
     async def run(self, context: Context) -> Outcome:
         """Run the command; its output goes to `context.log`, both streams in the order they were written."""
-        if self._keeper is None:
+        if self._keeper is None or self._results is None:
             return Outcome(succeeded=False, error="The worker is not running commands now.")
         try:
             config = cast(ShellConfig, SHELL.check(context.command, context.config))
-            code = await self._keeper.run(self._command(context, config))
+            with self._results.of(context) as said:
+                code = await self._keeper.run(self._command(context, config, said))
+                result = said.result()
         except ConfigError as error:
             return Outcome(succeeded=False, error=f"{error.field}: {error.message}")
         except CommandError as error:
             return Outcome(succeeded=False, error=str(error))
-        return _outcome(code, config)
+        return _outcome(code, config, result)
 
-    def _command(self, context: Context, config: ShellConfig) -> Command:
+    def _command(self, context: Context, config: ShellConfig, said: Said) -> Command:
         script = config.args is None
         return Command(
             argv=["/bin/sh", "-c", context.command] if script else [context.command, *(config.args or ())],
-            env={**self._env, **config.env, **_variables(context)},
-            log=context.log,
+            env={**self._env, **config.env, **_variables(context), "SCHEDULER_RESULT_FILE": said.path},
+            log=said.write,
             cwd=config.cwd,
             prologue=_prologue(config),
             grace=config.grace_seconds,
@@ -106,9 +114,10 @@ def _prologue(config: ShellConfig) -> str:
     return "".join(f"{command} && " for command in commands)
 
 
-def _outcome(code: int, config: ShellConfig) -> Outcome:
+def _outcome(code: int, config: ShellConfig, result: Any) -> Outcome:
     succeeded = code in config.success_exit_codes
-    return Outcome(succeeded=succeeded, exit_code=code, error="" if succeeded else _sentence(code, config))
+    error = "" if succeeded else _sentence(code, config)
+    return Outcome(succeeded=succeeded, exit_code=code, result=result, error=error)
 
 
 def _sentence(code: int, config: ShellConfig) -> str:

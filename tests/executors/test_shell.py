@@ -300,3 +300,48 @@ async def test_too_much_for_the_system_is_a_sentence(shell: Shell) -> None:
 
 async def test_before_start_and_after_close_nothing_runs() -> None:
     assert not (await Shell().run(context("true"))).succeeded
+
+
+# Results
+
+
+@pytest.mark.parametrize(
+    ("command", "result"),
+    [
+        ('echo "{\\"rows\\": 3}"', {"rows": 3}),
+        ("echo working; echo; echo 42; echo", 42),
+        ("echo '[1]'; echo done", None),
+        ("true", None),
+        ('echo \'{"a": 1}\' > "$SCHEDULER_RESULT_FILE"; echo 5', {"a": 1}),
+        ('printf null > "$SCHEDULER_RESULT_FILE"; echo 5', None),
+        ("head -c 20000 /dev/zero | tr '\\0' 1", None),
+        ("head -c 20000 /dev/zero | tr '\\0' x; echo; echo 7", 7),
+        ('echo x > "$SCHEDULER_RESULT_FILE"', {"dropped": "SCHEDULER_RESULT_FILE is not JSON."}),
+        ('head -c 9000 /dev/zero > "$SCHEDULER_RESULT_FILE"', "has more than 8,192 bytes"),
+        ('ln -s /etc/hostname "$SCHEDULER_RESULT_FILE"', "cannot be read"),
+        ('mkfifo "$SCHEDULER_RESULT_FILE"', "it is no plain file"),
+    ],
+)  # fmt: skip
+async def test_what_a_command_says_is_its_result(shell: Shell, command: str, result: Any) -> None:
+    outcome = await shell.run(context(command))
+    assert outcome.succeeded
+    if isinstance(result, str):
+        assert result in outcome.result["dropped"]
+    else:
+        assert outcome.result == result
+
+
+async def test_a_command_that_fails_may_have_a_result(shell: Shell) -> None:
+    outcome = await shell.run(context("echo '{\"bad\": 2}'; exit 3"))
+    assert (outcome.exit_code, outcome.result) == (3, {"bad": 2})
+
+
+async def test_nothing_is_left_of_the_file_and_nobody_else_can_read_it(shell: Shell) -> None:
+    file = '"$SCHEDULER_RESULT_FILE"'
+    mode, path = (await output_of(shell, f'echo 1 > {file}; stat -c %a "$(dirname {file})"; echo {file}')).split()
+    assert mode == "700"
+    left = f'[ ! -e {path} ] && [ -d "$(dirname {path})" ]'
+    assert (await shell.run(context(left))).succeeded
+    await shell.close()
+    await shell.start()
+    assert (await shell.run(context(f'[ ! -e "$(dirname {path})" ]'))).succeeded

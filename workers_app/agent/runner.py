@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 import executors
-from executors.base import Context, Executor, Leased, Outcome
+from executors.base import RESULT_BYTES, Context, Executor, Leased, Outcome
 from workers_app.agent import settings
 from workers_app.agent.output import AttemptOutput, Flow
 from workers_app.events import note
@@ -16,7 +16,6 @@ from workers_app.messaging.protocol import Assignment, Finished, Report
 
 logger = logging.getLogger(__name__)
 
-RESULT_BYTES = 8 * 1024
 ERROR_CHARS = 4000
 START_SECONDS = 60.0
 """An executor that takes longer to be ready does not work here."""
