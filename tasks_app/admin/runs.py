@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.utils.html import format_html, format_html_join
 from unfold.admin import TabularInline
 from unfold.decorators import display
@@ -18,6 +19,7 @@ from tasks_app.admin.base import LinkedFilter
 from tasks_app.admin.run_actions import RunActions
 from tasks_app.admin.run_log import log_of
 from tasks_app.clock import database_now
+from tasks_app.explaining import explain
 from tasks_app.models import Backfill, FlowRun, RunAttempt, Task, TaskRun
 from workers_app.models import WorkerInfo
 
@@ -134,12 +136,13 @@ class RunAdmin(RunActions):
     fieldsets: Any = [
         ("Run", {"fields": [
             ("task_link", "state", "reason"), ("origin", "attempt", "exit_code"), ("worker_link", "by", "again"),
-            ("flow_link", "waits_at"),
+            "flow_link",
         ]}),
         ("Times", {"fields": [
             ("due_at", "created"), ("available", "assigned"), ("started_at_", "completed"),
             ("took", "cancel_requested"),
         ]}),
+        ("Why", {"fields": ["why"]}),
         ("Input and output", {"fields": ["params_", "error_", "result_"]}),
         ("More", {"classes": ["collapse"], "fields": [
             ("id", "idempotency_key"), ("priority", "failures", "losses"), "placement",
@@ -162,7 +165,8 @@ class RunAdmin(RunActions):
     def get_queryset(self, request: HttpRequest) -> QuerySet[TaskRun]:
         """Each with all that its row or page names."""
         runs: QuerySet[TaskRun] = super().get_queryset(request)
-        return runs.select_related("task", "worker", "created_by", "retry_of", "flow__task").prefetch_related("retries")
+        named = ("worker", "created_by", "retry_of", "flow__task", "task__calendar", "task__own_pause__paused_by")
+        return runs.select_related("task", *named).prefetch_related("retries")
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> list[Any]:
         """No empty table for a run whose first attempt went well."""
@@ -223,11 +227,12 @@ class RunAdmin(RunActions):
     def flow_link(self, run: TaskRun) -> str:
         return show.link(run.flow, f"of {run.flow.task}") if run.flow else show.NOTHING
 
-    @display(description="Waits at")
-    def waits_at(self, run: TaskRun) -> str:
-        if not run.gate or run.status != TaskRun.Status.PENDING:
-            return show.NOTHING
-        return format_html("{} since {}", run.gate, show.moment(run.gate_since))
+    @display(description="Why it is not running")
+    def why(self, run: Any) -> str:
+        """Asked once, though unfold asks for a field several times."""
+        if not hasattr(run, "explanation"):
+            run.explanation = explain(run, database_now())
+        return render_to_string("tasks_app/admin/explanation.html", {"found": run.explanation})
 
     @display(description="Retries")
     def again(self, run: TaskRun) -> str:

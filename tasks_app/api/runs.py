@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app import actions, outages
+from tasks_app.api.explanations import ExplanationSerializer
 from tasks_app.api.filters import RunFilter
 from tasks_app.api.parsing import JSONBody, StrictJSONParser
 from tasks_app.api.serializers import (
@@ -31,6 +32,7 @@ from tasks_app.api.serializers import (
     represent,
 )
 from tasks_app.clock import database_now
+from tasks_app.explaining import explain
 from tasks_app.models import FINAL, RunLog, Task, TaskRun
 
 MOST = 1000
@@ -68,6 +70,7 @@ class RunViewSet(JSONBody, mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
         "bulk": "tasks_app.add_taskrun",
         "cancel": "tasks_app.change_taskrun",
         "retry": "tasks_app.add_taskrun",
+        "explain": "tasks_app.view_taskrun",
         "logs": "tasks_app.view_runlog",
         "stream": "tasks_app.view_runlog",
     }
@@ -105,6 +108,13 @@ class RunViewSet(JSONBody, mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
         """Run it once more, as a new run that points at this one."""
         again = actions.retry(self.get_object(), database_now(), request.user)
         return Response(represent(RunSerializer, again), status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(responses=ExplanationSerializer)
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def explain(self, request: Request, pk: str) -> Response:
+        """Why it is not running: every gate in order, with its value, since when, and what would open it."""
+        run = TaskRun.objects.select_related("task__calendar", "worker", "flow").get(pk=self.get_object().pk)
+        return Response(ExplanationSerializer(explain(run, database_now())).data)
 
     @extend_schema(parameters=[AFTER], responses=LogsSerializer)
     @action(detail=True, pagination_class=None, filterset_class=None)

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from tasks_app import actions, closing, schedule
 from tasks_app.api.backfill_serializers import BackfillDetailSerializer, BackfillWishSerializer, DryRunSerializer
+from tasks_app.api.explanations import TimeExplanationSerializer, TimeQuery
 from tasks_app.api.filters import TaskFilter
 from tasks_app.api.locking import LockingViewSet
 from tasks_app.api.parsing import JSONBody
@@ -36,6 +37,7 @@ from tasks_app.api.serializers import (
 from tasks_app.backfilling import chosen
 from tasks_app.clock import database_now
 from tasks_app.expected import fates
+from tasks_app.explaining import explain_time
 from tasks_app.models import Backfill, Task
 
 KEY_HEADER = "Idempotency-Key"
@@ -76,6 +78,7 @@ class TaskViewSet(LockingViewSet):
         "take_over": "tasks_app.change_task",
         "next_fires": "tasks_app.view_task",
         "fires": "tasks_app.view_task",
+        "explain": "tasks_app.view_task",
     }
 
     def get_queryset(self) -> QuerySet[Task]:
@@ -184,6 +187,16 @@ class TaskViewSet(LockingViewSet):
         found = fates(task, since, until, now, count + 1)
         following = found[count].at if len(found) > count else None
         return Response(FatesSerializer({"fires": found[:count], "next": following}).data)
+
+    @extend_schema(parameters=[TimeQuery], responses=TimeExplanationSerializer)
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def explain(self, request: Request, pk: str) -> Response:
+        """Why nothing ran at a nominal time, or what did."""
+        task = self.get_object()
+        query = TimeQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        at = query.validated_data["at"]
+        return Response({"at": _iso(at), "summary": explain_time(task, at, database_now())})
 
 
 class PreviewView(JSONBody, APIView):

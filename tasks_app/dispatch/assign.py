@@ -1,6 +1,5 @@
 """Duty 4: give ready runs to workers that have a free slot for them."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,10 +10,10 @@ import msgspec
 from django.db import transaction
 from django.db.models import Count
 
-from access_app.models import Namespace
 from tasks_app import transitions
 from tasks_app.dispatch.give import Giving
 from tasks_app.dispatch.leases import Letter
+from tasks_app.dispatch.matching import demand_of, served_by, unfit
 from tasks_app.dispatch.trying import Trying
 from tasks_app.models import ACTIVE, Task, TaskRun
 from tasks_app.sql import claimed
@@ -49,7 +48,7 @@ def assign(now: datetime, placements: list[str], *, troubled: bool = True) -> As
         workers = list(claimed(registry.available(now)))
         circuits = Trying(now, probing=bool(workers), troubled=troubled)
         candidates = _candidates(workers, circuits)
-        served = _served(workers)
+        served = served_by(workers)
         offers = {placement: _matching(placement, workers, candidates, served) for placement in placements}
         giving = Giving(now, circuits.world, offers, sum(candidate.free for candidate in candidates.values()))
         giving.give()
@@ -82,29 +81,13 @@ def _candidates(workers: Iterable[WorkerInfo], circuits: Trying) -> dict[int, Ca
     }
 
 
-def _served(workers: Iterable[WorkerInfo]) -> dict[int, set[int]]:
-    """The namespaces that each worker serves; those that serve all are left out."""
-    names = {name for worker in workers for name in worker.namespaces}
-    if not names:
-        return {}
-    known = dict(Namespace.objects.filter(name__in=names).order_by().values_list("name", "pk"))
-    return {each.pk: {known[name] for name in each.namespaces if name in known} for each in workers if each.namespaces}
-
-
 def _matching(
     placement: str, workers: Iterable[WorkerInfo], candidates: dict[int, Candidate], served: dict[int, set[int]]
 ) -> list[Candidate]:
-    """The candidates with a free slot, for the namespace, and with executor and labels as `placement` asks for."""
-    namespace, executor, wanted, unwanted = json.loads(placement)
-    return [
-        candidates[worker.pk]
-        for worker in workers
-        if candidates[worker.pk].free
-        and executor in worker.executors
-        and namespace in served.get(worker.pk, (namespace,))
-        and all(worker.labels.get(key) == value for key, value in wanted)
-        and not any(worker.labels.get(key) == value for key, value in unwanted)
-    ]
+    """The candidates with a free slot that may carry out such runs."""
+    demand = demand_of(placement)
+    able = (worker.pk for worker in workers if candidates[worker.pk].free and not unfit(worker, demand, served))
+    return [candidates[pk] for pk in able]
 
 
 def _letters(given: list[tuple[UUID, Assignment]]) -> Iterator[Letter]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count
 
 from access_app.models import Namespace
+from tasks_app.dispatch.matching import demand_of
 from tasks_app.dispatch.permits import Permits
 from tasks_app.dispatch.stop import stop
 from tasks_app.gates import FIELDS, Need, World, needs
@@ -43,7 +42,7 @@ class Giving:
         self._now = now
         self._world = world
         self._offers = {placement: able for placement, able in offers.items() if able}
-        self._spaces = {placement: _namespace(placement) for placement in self._offers}
+        self._spaces = {placement: demand_of(placement).namespace for placement in self._offers}
         """The namespace of each placement of which not all has been looked at."""
         self._left = min(slots, BATCH)
         self._weights = self._active = Counter[int]()
@@ -112,7 +111,7 @@ class Giving:
             self._uses[task] = _uses(task)
         shut: list[tuple[TaskRun, Need]] = []
         for run in runs:
-            space = _namespace(run.placement)
+            space = demand_of(run.placement).namespace
             if quotas[space] > 0 and (need := self._permits.shut(run)):
                 shut.append((run, need))
             elif quotas[space] > 0 and self._give(run):
@@ -138,7 +137,7 @@ class Giving:
         # Turns are told apart by their number: all choices of one pass are of the same moment.
         worker.last_assigned = self._now.timestamp() + 1e-6 * (len(self.choices) + 1)
         self._left -= 1
-        self._active[_namespace(run.placement)] += 1
+        self._active[demand_of(run.placement).namespace] += 1
         self.choices.append((run, worker.id))
         return True
 
@@ -168,11 +167,6 @@ def _in_turn(ready: dict[int, list[TaskRun]], quotas: dict[int, int]) -> list[Ta
     if len(ready) > 1:
         ranked.sort(key=lambda each: each[:2])
     return [run for _, _, run in ranked]
-
-
-@lru_cache(maxsize=1024)
-def _namespace(placement: str) -> int:
-    return int(json.loads(placement)[0])
 
 
 def _weights(spaces: Iterable[int]) -> Counter[int]:

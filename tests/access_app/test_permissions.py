@@ -30,6 +30,8 @@ READING = [
     ("get", "{task}next-fires/", "view_task"),
     ("get", RUNS, "view_taskrun"),
     ("get", "{run}", "view_taskrun"),
+    ("get", "{run}explain/", "view_taskrun"),
+    ("get", "{task}explain/?at=2024-01-01T00:00:00Z", "view_task"),
     ("get", "{run}logs/", "view_runlog"),
     ("get", "{run}logs/stream/", "view_runlog"),
     ("get", WORKERS, "view_workerinfo"),

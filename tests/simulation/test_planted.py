@@ -175,7 +175,7 @@ def fires_without_moving_on(monkeypatch: Patch) -> None:
 
 
 def what_is_due_goes_with_its_plan(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(actions, "_settle", lambda task, now, forget: None)
+    monkeypatch.setattr(actions, "settle", lambda task, now, forget: None)
 
 
 FAULTS: list[tuple[Callable[[Patch], None], Callable[[World], None]]] = [

@@ -224,3 +224,11 @@ def test_who_may_only_look_sees_no_actions_and_cannot_run_them():
     bulk(reader, RUNS, "cancel_selected", waiting)
     waiting.refresh_from_db()
     assert waiting.status == "pending"
+
+
+def test_the_page_says_why_a_run_waits(client, django_assert_max_num_queries):
+    run = pending(task(mutex="db"))
+    with django_assert_max_num_queries(35):
+        page = page_of(client, run)
+    assert "It waits at the gate “worker labels”. No worker is online." in page
+    assert page.count("<td>mutex</td>") == 1
