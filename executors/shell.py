@@ -15,6 +15,9 @@ from executors.specs import SHELL, ShellConfig, is_identifier
 
 _PASSED_ON = frozenset({"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR"})
 
+_PLACES = frozenset({"item_index", "shard_index", "shard_total"})
+"""Parameters that say which part of a run this is."""
+
 
 class Shell:
     """The executor for shell commands and programs."""
@@ -87,6 +90,8 @@ def _variables(context: Context) -> dict[str, str]:
         "SCHEDULER_SCHEDULED_FOR": context.scheduled_for,
         "SCHEDULER_PARAMS": msgspec.json.encode(context.params).decode(),
     }
+    for name in _PLACES & context.params.keys():
+        variables[f"SCHEDULER_{name.upper()}"] = _text(context.params[name])
     for name, value in context.params.items():
         if is_identifier(name) and not isinstance(value, dict | list):
             variables[f"SCHEDULER_PARAM_{name.upper()}"] = _text(value)

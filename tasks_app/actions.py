@@ -309,6 +309,8 @@ def retry(run: TaskRun, now: datetime, user: Any = None) -> TaskRun:
         raise NotPossible(f"The run is {run.status}. Cancel it first, or wait until it has ended.")
     if run.task.deleted_at:
         raise NotPossible("The task of this run has been deleted.")
+    if run.fan_out_id:
+        raise NotPossible(f"It is an item of run {run.fan_out_id}: retry that one.")
     _admit([run.task])
     again = run_of(run.task, now=now, origin="retry", params=run.params, retry_of=run, created_by=user)
     again.scheduled_for = run.scheduled_for

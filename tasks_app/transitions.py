@@ -2,6 +2,7 @@
 
     pending → assigned → running → succeeded | failed
     pending → skipped | cancelled          assigned, running → cancelled
+    pending → running                      (one that fans out)
     assigned, running → pending            (retry, or handed back: attempt + 1)
 
 Every move works on a set of runs, is conditional on the attempt and on the states it may start
@@ -60,6 +61,15 @@ def assign(choices: list[tuple[TaskRun, int]], now: datetime) -> list[UUID]:
     rows = [
         {"id": run.pk, "attempt": run.attempt, "status": "assigned", "worker_id": worker, "assigned_at": now}
         for run, worker in choices
+    ]
+    return _move(rows, ["pending"])
+
+
+def spread(runs: Iterable[TaskRun], now: datetime) -> list[UUID]:
+    """Pending runs → running, each to be carried out as many runs and by no worker itself."""
+    rows = [
+        {"id": run.pk, "attempt": run.attempt, "status": "running", "assigned_at": now, "started_at": now}
+        for run in runs
     ]
     return _move(rows, ["pending"])
 

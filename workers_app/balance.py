@@ -175,6 +175,7 @@ BUILT_IN: dict[str, Strategy] = {
     "last": last,
     "least_cpu": least_cpu,
     "least_memory": least_memory,
+    "sharding_broadcast": least_loaded,  # of a part whose own worker is gone; the others are meant for one
 }
 REMEMBERING = frozenset({"least_frequently_used", "least_recently_used"})
 """These need to know which workers a task has used."""

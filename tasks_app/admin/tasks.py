@@ -78,6 +78,7 @@ class TaskAdmin(TaskActions):
                 "fields": ["depends_on", ("depend_on", "trigger_rule"), "inputs", "flow_timeout_seconds"],
             },
         ),
+        ("As many", {"classes": ["collapse"], "fields": [("fan_out", "fan_out_parallel")]}),
         (
             "Waiting for others",
             {

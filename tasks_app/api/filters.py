@@ -81,12 +81,13 @@ class RunFilter(django_filters.FilterSet):
     worker = django_filters.CharFilter(field_name="worker__name", help_text="The worker's name.")
     backfill = IdFilter(field_name="backfill_id", min_value=1, max_value=LARGEST_ID, help_text="The backfill's id.")
     flow = django_filters.UUIDFilter(field_name="flow_id", help_text="The flow's id.")
+    fan_out = django_filters.UUIDFilter(field_name="fan_out_id", help_text="The id of the run it is an item of.")
     since = TimeFilter(field_name="created_at", lookup_expr="gte", help_text="Created then or later.")
     until = TimeFilter(field_name="created_at", lookup_expr="lt", help_text="Created before then.")
 
     class Meta:
         model = TaskRun
-        fields = ["task", "status", "worker", "backfill", "flow", "since", "until"]
+        fields = ["task", "status", "worker", "backfill", "flow", "fan_out", "since", "until"]
 
 
 class WorkerFilter(django_filters.FilterSet):

@@ -124,7 +124,7 @@ class TaskSerializer(StrictMixin, ModelRules):
             "after_outage", "after_resume", "catch_up_seconds", "catch_up_runs", "calendar", "on_closed",
             "status", "priority", "timeout_seconds", "max_attempts", "retry_delay_seconds", "retry_max_delay_seconds",
             "delivery", "circuit", "circuit_failures", "circuit_seconds",
-            "depends_on", *Task.CHAIN, *Task.LIMITS,
+            "depends_on", *Task.CHAIN, *Task.FAN_OUT, *Task.LIMITS,
             "labels", "worker_labels", "excluded_labels", "preferred_labels", "strategy", "pause", "managed_by",
             "next_fire_at", "created_at", "updated_at",
         ]  # fmt: skip
@@ -174,7 +174,7 @@ class RunSerializer(serializers.ModelSerializer[TaskRun]):
         fields = [
             "id", "task", "task_name", "attempt", "status", "reason", "origin", "worker", "params", "scheduled_for",
             "available_at", "created_at", "assigned_at", "started_at", "completed_at", "exit_code", "result", "error",
-            "cancel_requested_at", "retry_of", "backfill", "flow", "gate", "gate_since",
+            "cancel_requested_at", "retry_of", "backfill", "flow", "fan_out", "item", "gate", "gate_since",
         ]  # fmt: skip
         read_only_fields = fields
 

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Count
 
 from tasks_app import transitions
+from tasks_app.dispatch.fan_out import begin
 from tasks_app.dispatch.give import Giving
 from tasks_app.dispatch.leases import Letter
 from tasks_app.dispatch.matching import demand_of, served_by, unfit
@@ -52,14 +53,16 @@ def assign(now: datetime, placements: list[str], *, troubled: bool = True) -> As
         offers = {placement: _matching(placement, workers, candidates, served) for placement in placements}
         giving = Giving(now, circuits.world, offers, sum(candidate.free for candidate in candidates.values()))
         giving.give()
-        moved = set(transitions.assign(giving.choices, now))
+        moved = set(transitions.assign(giving.choices, now)) | set(begin(giving.spread, now))
         choices = [(run, worker) for run, worker in giving.choices if run.pk in moved]
         by_id = {worker.pk: worker for worker in workers}
         giving.store(moved)
         circuits.passed((run, by_id[worker]) for run, worker in choices)
         WorkerInfo.objects.filter(pk__in={worker for _, worker in choices}).update(last_assigned_at=now)
     given = [(by_id[worker].boot_id, _assignment(run)) for run, worker in choices]
-    return Assigned(list(_letters(given)), number=len(given), starved=giving.starved, again=giving.again)
+    return Assigned(
+        list(_letters(given)), number=len(given), starved=giving.starved, again=giving.again or bool(giving.spread)
+    )
 
 
 def _candidates(workers: Iterable[WorkerInfo], circuits: Trying) -> dict[int, Candidate]:

@@ -28,7 +28,7 @@ LOOKED_AT = 2000
 """Runs looked at in one pass, though gates stop most of them."""
 
 _TASK = {"name", "executor", "command", "config", "timeout_seconds", "strategy", "preferred_labels", *FIELDS}
-NEEDED = ["attempt", "placement", "params", "scheduled_for", "priority", "available_at", "gate"] + [
+NEEDED = ["attempt", "placement", "params", "scheduled_for", "priority", "available_at", "gate", "fan_out"] + [
     f"task__{name.removesuffix('_id')}" for name in sorted(_TASK)
 ]
 """What gates ask and an assignment says: the rest of run and task stays where it is."""
@@ -56,6 +56,8 @@ class Giving:
         self._permits = Permits(now)
         self.choices: list[tuple[TaskRun, int]] = []
         """Each run with the worker it gets."""
+        self.spread: list[TaskRun] = []
+        """Runs that fan out: they take no slot."""
         self.again = False
         """There may be more to give: one should look again soon."""
 
@@ -112,13 +114,24 @@ class Giving:
         shut: list[tuple[TaskRun, Need]] = []
         for run in runs:
             space = demand_of(run.placement).namespace
-            if quotas[space] > 0 and (need := self._permits.shut(run)):
+            if quotas[space] <= 0 and not run.fans_out:
+                continue
+            if need := self._permits.shut(run):
                 shut.append((run, need))
-            elif quotas[space] > 0 and self._give(run):
+            elif run.fans_out:
+                self._spread(run)
+            elif self._give(run):
                 quotas[space] -= 1
         if shut:
             self._stopping = True
             stop(shut, self._now)
+
+    def _spread(self, run: TaskRun) -> None:
+        if self._permits.busy(run):
+            self.again = True
+            return
+        self._permits.take(run)
+        self.spread.append(run)
 
     def _give(self, run: TaskRun) -> bool:
         if self._permits.busy(run):

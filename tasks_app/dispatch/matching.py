@@ -17,16 +17,25 @@ class Demand:
     executor: str
     wanted: tuple[tuple[str, str], ...]
     unwanted: tuple[tuple[str, str], ...]
+    worker: str = ""
+    """The name of the one it is meant for, if any."""
 
 
 @lru_cache(maxsize=1024)
 def demand_of(placement: str) -> Demand:
-    namespace, executor, wanted, unwanted = json.loads(placement)
-    return Demand(namespace, executor, tuple(map(tuple, wanted)), tuple(map(tuple, unwanted)))
+    namespace, executor, wanted, unwanted, *worker = json.loads(placement)
+    return Demand(namespace, executor, tuple(map(tuple, wanted)), tuple(map(tuple, unwanted)), *worker)
+
+
+def meant_for(placement: str, worker: str) -> str:
+    """The placement of a run that is meant for one worker (its name)."""
+    return json.dumps([*json.loads(placement)[:4], worker], separators=(",", ":"))
 
 
 def unfit(worker: WorkerInfo, demand: Demand, served: Mapping[int, set[int]]) -> str:
     """Why `worker` may not have such a run; empty: it may. `served` is what `served_by` tells."""
+    if demand.worker not in ("", worker.name):
+        return f"the run is meant for worker {demand.worker}"
     if demand.executor not in worker.executors:
         return f"it has no executor “{demand.executor}”"
     if demand.namespace not in served.get(worker.pk, (demand.namespace,)):

@@ -1,8 +1,10 @@
 """What there is to do, and when there will be: one look at the database before any duty that may have nothing to do."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import connection
 
@@ -29,6 +31,8 @@ class Outlook:
     """Runs have ended that others wait for."""
     chained: bool = False
     """There are tasks that depend on others."""
+    spreading: bool = False
+    """Runs are carried out as many."""
     next_free: datetime | None = None
     """When the next permit of a rate ends."""
 
@@ -44,17 +48,19 @@ _LOOK = """
     )
     SELECT
         (SELECT MIN(next_fire_at) FROM tasks_app_task
-         WHERE status = 'active' AND hold = 0 AND deleted_at IS NULL AND next_fire_at IS NOT NULL),
-        (SELECT MIN(available_at) FROM tasks_app_taskrun WHERE status = 'pending' AND available_at > %s),
-        (SELECT {array}(placement) FROM found WHERE placement IS NOT NULL),
-        EXISTS (SELECT 1 FROM tasks_app_circuit WHERE state <> 'closed' OR failures > 0),
-        EXISTS (SELECT 1 FROM tasks_app_backfill WHERE status = 'running'),
-        EXISTS (SELECT 1 FROM tasks_app_permit),
-        EXISTS (SELECT 1 FROM tasks_app_taskrun WHERE status = 'pending' AND gate <> ''),
+         WHERE status = 'active' AND hold = 0 AND deleted_at IS NULL AND next_fire_at IS NOT NULL) AS next_due,
+        (SELECT MIN(available_at) FROM tasks_app_taskrun
+         WHERE status = 'pending' AND available_at > %s) AS next_ready,
+        (SELECT {array}(placement) FROM found WHERE placement IS NOT NULL) AS placements,
+        EXISTS (SELECT 1 FROM tasks_app_circuit WHERE state <> 'closed' OR failures > 0) AS troubled,
+        EXISTS (SELECT 1 FROM tasks_app_backfill WHERE status = 'running') AS backfilling,
+        EXISTS (SELECT 1 FROM tasks_app_permit) AS permits,
+        EXISTS (SELECT 1 FROM tasks_app_taskrun WHERE status = 'pending' AND gate <> '') AS waiting,
         EXISTS (SELECT 1 FROM tasks_app_taskrun
-                WHERE NOT settled AND status IN ('succeeded', 'failed', 'skipped', 'cancelled')),
-        EXISTS (SELECT 1 FROM tasks_app_taskdependency),
-        (SELECT MIN(until) FROM tasks_app_permit WHERE until IS NOT NULL)
+                WHERE NOT settled AND status IN ('succeeded', 'failed', 'skipped', 'cancelled')) AS unsettled,
+        EXISTS (SELECT 1 FROM tasks_app_taskdependency) AS chained,
+        EXISTS (SELECT 1 FROM tasks_app_fanout WHERE completed_at IS NULL) AS spreading,
+        (SELECT MIN(until) FROM tasks_app_permit WHERE until IS NOT NULL) AS next_free
 """
 _ARRAY = {"postgresql": "json_agg", "sqlite": "json_group_array"}
 
@@ -64,20 +70,13 @@ def look(now: datetime) -> Outlook:
     with connection.cursor() as cursor:
         adapted = connection.ops.adapt_datetimefield_value(now)
         cursor.execute(_LOOK.format(array=_ARRAY[connection.vendor]), [adapted])
-        due, ready, placements, troubled, backfilling, permits, waiting, unsettled, chained, free = cursor.fetchone()
-    found = json.loads(placements) if isinstance(placements, str) else placements
-    return Outlook(
-        next_due=_moment(due),
-        next_ready=_moment(ready),
-        placements=found or [],
-        troubled=bool(troubled),
-        backfilling=bool(backfilling),
-        permits=bool(permits),
-        waiting=bool(waiting),
-        unsettled=bool(unsettled),
-        chained=bool(chained),
-        next_free=_moment(free),
-    )
+        names = [str(column[0]) for column in cursor.description]
+        values = dict(zip(names, cursor.fetchone(), strict=True))
+    return Outlook(**{name: _READ.get(name, bool)(value) for name, value in values.items()})
+
+
+def _list(value: list[str] | str | None) -> list[str]:
+    return (json.loads(value) if isinstance(value, str) else value) or []
 
 
 def _moment(value: datetime | str | None) -> datetime | None:
@@ -85,3 +84,12 @@ def _moment(value: datetime | str | None) -> datetime | None:
     if isinstance(value, str):
         return datetime.fromisoformat(value).replace(tzinfo=UTC)
     return value
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "next_due": _moment,
+    "next_ready": _moment,
+    "next_free": _moment,
+    "placements": _list,
+}
+"""How the columns of `_LOOK` are read; all others are flags."""

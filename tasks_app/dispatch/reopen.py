@@ -25,7 +25,7 @@ KEYS = 50
 MOST = 500
 """Runs that pass one gate in one pass."""
 
-_NEEDED = ["attempt", "params", "priority", "available_at", "gate"] + [
+_NEEDED = ["attempt", "params", "priority", "available_at", "gate", "fan_out"] + [
     f"task__{name.removesuffix('_id')}" for name in FIELDS
 ]
 _QUEUE = "FROM tasks_app_taskrun AS run WHERE run.status = 'pending' AND run.gate <> '' AND run.gate"

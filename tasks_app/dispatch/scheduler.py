@@ -20,6 +20,7 @@ from tasks_app.dispatch import pauses
 from tasks_app.dispatch.advance import advance, expire
 from tasks_app.dispatch.assign import Assigned, assign
 from tasks_app.dispatch.backfill import release
+from tasks_app.dispatch.fan_out import spread
 from tasks_app.dispatch.fire import fire
 from tasks_app.dispatch.give import BATCH
 from tasks_app.dispatch.leases import LEASE_SECONDS, Letter, ask, renew
@@ -116,6 +117,8 @@ class Dispatcher(Scheduler):
             return recorded
         self._recover(now)
         outlook = look(now)
+        if outlook.spreading and spread(now):
+            outlook = look(now)
         if outlook.unsettled:
             self._advance(now)
             outlook = look(now)
@@ -154,7 +157,7 @@ class Dispatcher(Scheduler):
     def _hand_out(self, assigned: Assigned, now: datetime, outlook: Outlook) -> None:
         """Send what is assigned and assign all that is left, and note whether any of it may lack a slot."""
         self._troubled, self._backfilling, self._waiting = outlook.troubled, outlook.backfilling, outlook.waiting
-        self._chained = outlook.chained
+        self._chained = outlook.chained or outlook.spreading
         self._mail.send(assigned.letters, now)
         while assigned.number == BATCH:
             assigned = _assign(now, outlook)

@@ -2,6 +2,7 @@
 
 A gate is a module: `needs(run, world)` says what a run needs there, `FIELDS` which of its task's fields tell. A new one
 is a new module and its place in `GATES`, in the order in which they are asked: a run waits at the first that is shut.
+A run that fans out starts nothing itself; what it does to others is up to its items, and so are most gates.
 """
 
 from tasks_app.gates import circuit, dependency, mutex, overlap, pause, pool, rate
@@ -10,7 +11,7 @@ from tasks_app.gates.world import World
 from tasks_app.models import TaskRun
 
 GATES = (dependency, pause, circuit, overlap, mutex, pool, rate)
-FIELDS = sorted({name for gate in GATES for name in gate.FIELDS})
+FIELDS = sorted({"fan_out", "strategy", *(name for gate in GATES for name in gate.FIELDS)})
 """Of a task, by which its gates tell what a run needs."""
 
 __all__ = ["FIELDS", "GATES", "Need", "World", "needs"]

@@ -11,7 +11,7 @@ FIELDS = ("circuit", "target")
 
 def needs(run: TaskRun, world: World) -> Iterator[Need]:
     task = run.task
-    if task.circuit == Task.CircuitMode.OFF or not (world.shut or world.due):
+    if task.circuit == Task.CircuitMode.OFF or run.fans_out or not (world.shut or world.due):
         return
     if task.protects in world.shut or task.protects in world.due:
         otherwise = SKIP if task.circuit == Task.CircuitMode.SKIP else WAIT

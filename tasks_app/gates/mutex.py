@@ -11,5 +11,5 @@ FIELDS = ("namespace_id", "mutex")
 
 
 def needs(run: TaskRun, world: World) -> Iterator[Need]:
-    if run.task.mutex:
+    if run.task.mutex and not run.fans_out:
         yield Need(f"mutex:{run.task.namespace_id}:{filled(run.task.mutex, run.params)}", most=1, lasts=ATTEMPT)

@@ -10,7 +10,7 @@ FIELDS = ("namespace_id", "pools")
 
 
 def needs(run: TaskRun, world: World) -> Iterator[Need]:
-    for name, slots in run.task.pools.items():
+    for name, slots in run.task.pools.items() if not run.fans_out else ():
         pool = world.pool(run.task.namespace_id, name)
         key = pool.key if pool else f"pool:?{name}"
         yield Need(key, most=pool.slots if pool else 0, takes=slots, lasts=ATTEMPT)

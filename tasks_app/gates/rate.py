@@ -14,7 +14,7 @@ WAY_SECONDS = 0.1
 
 def needs(run: TaskRun, world: World) -> Iterator[Need]:
     task = run.task
-    if task.rate_count:
+    if task.rate_count and not run.fans_out:
         text = f"{task.namespace_id}:{filled(task.rate_key, run.params)}" if task.rate_key else f"task:{task.pk}"
         key, seconds = f"rate:{task.rate_seconds:g}:{text}", task.rate_seconds + WAY_SECONDS
         yield Need(key, most=task.rate_count, lasts=WINDOW, seconds=seconds)

@@ -17,6 +17,7 @@ NAMES = (
     *("delivery", "circuit", "circuit_failures", "circuit_seconds", "labels"),
     *("worker_labels", "excluded_labels", "preferred_labels", "strategy"),
     *Task.CHAIN,
+    *Task.FAN_OUT,
     *Task.LIMITS,
     "depends_on",
 )

@@ -3,6 +3,7 @@
 from tasks_app.models.backfill import MOST_PARALLEL, Backfill
 from tasks_app.models.calendar import Calendar
 from tasks_app.models.circuit import Circuit, set_aside_until
+from tasks_app.models.fan_out import MOST_ITEMS, FanOut
 from tasks_app.models.flow import FlowPlan, FlowRun, TaskDependency
 from tasks_app.models.missed import FormerPlan, MissedSpan
 from tasks_app.models.pause import DRAINING, HELD, Pause
@@ -17,11 +18,13 @@ __all__ = [
     "DRAINING",
     "FINAL",
     "HELD",
+    "MOST_ITEMS",
     "MOST_PARALLEL",
     "MOST_SCHEDULES",
     "Backfill",
     "Calendar",
     "Circuit",
+    "FanOut",
     "FlowPlan",
     "FlowRun",
     "FormerPlan",

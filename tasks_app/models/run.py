@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
 from tasks_app.models.backfill import Backfill
+from tasks_app.models.fan_out import FanOut
 from tasks_app.models.flow import FlowRun
 from tasks_app.models.task import Task
 from workers_app.models import WorkerInfo
@@ -40,6 +41,7 @@ class TaskRun(models.Model):
         RETRY = "retry"
         BACKFILL = "backfill"
         DEPENDENCY = "dependency"
+        FAN_OUT = "fan_out"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="runs")
@@ -76,6 +78,10 @@ class TaskRun(models.Model):
         FlowRun, null=True, on_delete=models.CASCADE, related_name="runs", db_index=False, help_text="It is a step of."
     )
     step = models.PositiveIntegerField(null=True, help_text="Its place in the plan of its flow.")
+    fan_out = models.ForeignKey(
+        FanOut, null=True, on_delete=models.CASCADE, related_name="runs", db_index=False, help_text="It is an item of."
+    )
+    item = models.PositiveIntegerField(null=True, help_text="Its place among the items.")
     settled = models.BooleanField(
         default=True, db_default=True, help_text="What waits for its end knows of it, if anything does."
     )
@@ -94,6 +100,9 @@ class TaskRun(models.Model):
                 name="run_idempotent",
             ),
             models.UniqueConstraint(fields=["flow", "step"], condition=Q(flow__isnull=False), name="run_step_once"),
+            models.UniqueConstraint(
+                fields=["fan_out", "item"], condition=Q(fan_out__isnull=False), name="run_item_once"
+            ),
             models.CheckConstraint(condition=Q(attempt__gte=1), name="run_attempts_from_one"),
             models.CheckConstraint(
                 condition=Q(status__in=("pending", *ACTIVE), completed_at=None)
@@ -124,11 +133,19 @@ class TaskRun(models.Model):
             models.Index(fields=["worker", "-id"], name="run_of_worker"),
             models.Index(fields=["status", "-id"], name="run_by_status"),
             models.Index(fields=["id"], name="run_unsettled", condition=Q(settled=False, status__in=FINAL)),
+            models.Index(
+                fields=["fan_out"], name="run_open_item", condition=Q(fan_out__isnull=False) & ~Q(status__in=FINAL)
+            ),
             models.Index(fields=["backfill", "-id"], name="run_of_backfill", condition=Q(backfill__isnull=False)),
         ]
 
     def __str__(self) -> str:
         return str(self.pk)
+
+    @property
+    def fans_out(self) -> bool:
+        """It is carried out as many, and not by a worker."""
+        return self.fan_out_id is None and self.task.fans_out
 
 
 class RunAttempt(models.Model):
