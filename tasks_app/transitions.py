@@ -83,6 +83,7 @@ def start(times: Iterable[tuple[UUID, int, datetime]]) -> list[UUID]:
 _DECIDING = [
     *("attempt", "assigned_at", "started_at", "available_at", "failures", "losses", "cancel_requested_at"),
     *("task__max_attempts", "task__retry_delay_seconds", "task__retry_max_delay_seconds", "task__delivery"),
+    *("task__retry_on", "task__never_retry_on", "task__pause_after_failures"),
     *("task__circuit", "task__circuit_failures", "task__circuit_seconds", "task__target"),
     *("worker__name", "worker__gave_up"),
 ]

@@ -7,7 +7,11 @@ from typing import Any
 import msgspec
 from django.core.exceptions import ValidationError
 
+from tasks_app import retry
+
 PARAMS_BYTES = 16 * 1024
+MOST_CONDITIONS = 50
+"""Of ends after which to try again."""
 MOST_POOLS = 20
 """That one run takes slots of."""
 MOST_SLOTS = 100_000
@@ -58,3 +62,19 @@ def validate_pools(value: Any) -> None:
     for name, slots in value.items():
         if type(slots) is not int or not 1 <= slots <= MOST_SLOTS:
             raise ValidationError(f"Pool “{name}”: take a whole number of slots, 1 to {MOST_SLOTS:,}.")
+
+
+def validate_conditions(value: Any) -> None:
+    """Ends of attempts: a JSON list of exit codes, ranges, "timeout", "signal" and names of signals."""
+    if not isinstance(value, list) or len(value) > MOST_CONDITIONS:
+        raise ValidationError(f'This must be a list of at most {MOST_CONDITIONS}, such as [75, "500-599", "timeout"].')
+    for each in value:
+        if each == "timeout":
+            continue
+        try:
+            if isinstance(each, bool) or not isinstance(each, int | str):
+                raise ValueError
+            retry.bounds(each)
+        except ValueError:
+            message = f"“{each}” is no exit code, status, range (500-599), timeout, signal or name of a signal."
+            raise ValidationError(message) from None

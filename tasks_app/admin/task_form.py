@@ -13,10 +13,11 @@ from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget, Un
 
 import executors
 from tasks_app.models.chained import validate_inputs
-from tasks_app.validators import validate_label_map, validate_params, validate_pools
+from tasks_app.validators import validate_conditions, validate_label_map, validate_params, validate_pools
 
 LABELS = ("worker_labels", "excluded_labels", "preferred_labels", "labels")
-ROWS = {"description": 2, "command": 5, "config": 4, "schedules": 4, "pools": 2} | dict.fromkeys(LABELS, 2)
+ROWS = {"description": 2, "command": 5, "config": 4, "schedules": 4, "pools": 2, "retry_on": 1, "never_retry_on": 1}
+ROWS |= dict.fromkeys(LABELS, 2)
 """Height of the text areas."""
 
 
@@ -79,8 +80,18 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]
         return {} if value is None else value
 
     def clean_schedules(self) -> Any:
-        value = self.cleaned_data["schedules"]
-        return [] if value is None else value
+        return self._list("schedules")
+
+    def clean_retry_on(self) -> Any:
+        return self._list("retry_on", validate_conditions)
+
+    def clean_never_retry_on(self) -> Any:
+        return self._list("never_retry_on", validate_conditions)
+
+    def _list(self, name: str, validate: Callable[[Any], None] = lambda value: None) -> Any:
+        value = [] if self.cleaned_data[name] is None else self.cleaned_data[name]
+        validate(value)
+        return value
 
     def clean_worker_labels(self) -> Any:
         return self._map("worker_labels", validate_label_map)

@@ -65,6 +65,8 @@ class TaskAdmin(TaskActions):
                 "fields": [
                     ("timeout_seconds", "max_attempts"),
                     ("retry_delay_seconds", "retry_max_delay_seconds"),
+                    ("retry_on", "never_retry_on"),
+                    "pause_after_failures",
                     "delivery",
                     "circuit",
                     ("circuit_failures", "circuit_seconds"),
@@ -89,6 +91,7 @@ class TaskAdmin(TaskActions):
                     "pools",
                     ("rate_count", "rate_seconds"),
                     "rate_key",
+                    ("unique_seconds", "unique_key"),
                 ],
             },
         ),

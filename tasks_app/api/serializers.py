@@ -124,7 +124,7 @@ class TaskSerializer(StrictMixin, ModelRules):
             "after_outage", "after_resume", "catch_up_seconds", "catch_up_runs", "calendar", "on_closed",
             "status", "priority", "timeout_seconds", "max_attempts", "retry_delay_seconds", "retry_max_delay_seconds",
             "delivery", "circuit", "circuit_failures", "circuit_seconds",
-            "depends_on", *Task.CHAIN, *Task.FAN_OUT, *Task.LIMITS,
+            "depends_on", *Task.CHAIN, *Task.FAN_OUT, *Task.LIMITS, *Task.GUARDS,
             "labels", "worker_labels", "excluded_labels", "preferred_labels", "strategy", "pause", "managed_by",
             "next_fire_at", "created_at", "updated_at",
         ]  # fmt: skip

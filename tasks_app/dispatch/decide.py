@@ -20,7 +20,8 @@ def finished(run: TaskRun, report: protocol.Finished, now: datetime) -> Ending:
     if report.reason == "cancelled" or run.cancel_requested_at:
         return Ending(run, "cancelled", "cancelled", **facts)
     failures = run.failures + 1
-    if not retry.may_retry(failures, run.task.max_attempts):
+    wanted = retry.is_wanted(report.reason, report.exit_code, run.task.retry_on, run.task.never_retry_on)
+    if not (wanted and retry.may_retry(failures, run.task.max_attempts)):
         return Ending(run, "failed", report.reason, failures=1, **facts)
     return Ending(run, "pending", report.reason, available_at=_next_try(run, failures, now), failures=1, **facts)
 

@@ -18,7 +18,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from tasks_app.clock import database_now
 from tasks_app.gates import Need
-from tasks_app.gates.need import ATTEMPT, RUN, WINDOW
+from tasks_app.gates.need import ATTEMPT, ONCE, RUN, WINDOW
 from tasks_app.models import ACTIVE, FINAL, Permit, TaskRun
 from tasks_app.sql import claimed, insert
 
@@ -53,10 +53,11 @@ class Permits:
         self._asked |= keys
         mine = locked(keys) if self._locking else keys
         self._mine |= mine
-        if any(need.lasts == WINDOW for need in counted):
+        if any(need.lasts in (WINDOW, ONCE) for need in counted):
             self._now = database_now()  # a turn may have gone on for long, and a window counts from the start
         self._used += taken(mine, self._now)
-        again = [run.pk for run, needs in wanting if run.attempt > 1 and any(need.lasts == RUN for need in needs)]
+        keeping = [run for run, needs in wanting if any(need.lasts in (RUN, ONCE) for need in needs)]
+        again = [run.pk for run in keeping if run.attempt > 1]
         self._own |= set(_kept(again).values_list("run_id", "key")) if again else set()
 
     def shut(self, run: TaskRun) -> Need | None:
@@ -92,7 +93,7 @@ class Permits:
             attempt=run.attempt if need.lasts == ATTEMPT else None,
             takes=need.takes,
             given_at=self._now,
-            until=self._now + timedelta(seconds=need.seconds) if need.lasts == WINDOW else None,
+            until=self._now + timedelta(seconds=need.seconds) if need.lasts in (WINDOW, ONCE) else None,
         )
 
     def store(self, moved: set[UUID]) -> None:
@@ -140,4 +141,5 @@ def release(now: datetime) -> Counter[str]:
 
 
 def _kept(runs: Iterable[UUID]) -> QuerySet[Permit]:
-    return Permit.objects.filter(run_id__in=list(runs), attempt=None, until=None)
+    """What runs have taken by an earlier attempt and not given back, but for starts of which each counts."""
+    return Permit.objects.filter(run_id__in=list(runs), attempt=None).exclude(key__startswith="rate:")

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from tasks_app import transitions
 from tasks_app.dispatch import circuits, decide
+from tasks_app.dispatch.giving_up import pause_failing
 from tasks_app.models import RunLog, TaskRun
 from tasks_app.sql import insert
 from workers_app.events import note
@@ -54,6 +55,7 @@ def _ended(reports: list[protocol.Finished | protocol.Returned], now: datetime, 
     endings = [_ending(run, by_run[run.pk], now) for run in runs]
     transitions.end(endings, now)
     circuits.record(endings, now)
+    pause_failing(endings, now)
 
 
 def _ending(run: TaskRun, report: protocol.Finished | protocol.Returned, now: datetime) -> transitions.Ending:

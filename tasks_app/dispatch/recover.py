@@ -6,6 +6,7 @@ from django.db import transaction
 
 from tasks_app import transitions
 from tasks_app.dispatch import decide
+from tasks_app.dispatch.giving_up import pause_failing
 from tasks_app.models import ACTIVE, TaskRun
 from workers_app import registry
 from workers_app.models import WorkerInfo
@@ -23,5 +24,7 @@ def recover(now: datetime, *, blame: bool = True) -> tuple[list[WorkerInfo], lis
         gone = registry.expire(now)
         lost = TaskRun.objects.filter(status__in=ACTIVE, worker__status="offline").values_list("pk", "attempt")
         runs = transitions.locked(list(lost[:BATCH]))
-        transitions.end([decide.lost(run, now, blame=blame) for run in runs], now)
+        endings = [decide.lost(run, now, blame=blame) for run in runs]
+        transitions.end(endings, now)
+        pause_failing(endings, now)
     return gone, runs

@@ -39,7 +39,7 @@ def _one(ask: Callable[[Question], Line]) -> Callable[[Question], Iterable[Line]
 
 ASKED: list[Callable[[Question], Iterable[Line]]] = [
     *map(_one, (stated.time, stated.pause, stated.calendar, stated.dependency)),
-    *map(_counted, ("overlap", "mutex", "pool", "rate")),
+    *map(_counted, ("overlap", "mutex", "pool", "rate", "unique")),
     *map(_one, (stated.circuit, placed.priority, placed.labels, placed.capacity)),
 ]
 

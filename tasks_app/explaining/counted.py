@@ -16,6 +16,7 @@ FREE = {
     "mutex": "The task names no mutex.",
     "pool": "The task takes slots of no pool.",
     "rate": "The task has no rate.",
+    "unique": "Runs of the task need not be unique.",
 }
 
 
@@ -46,6 +47,8 @@ def _what(gate: str, need: Need, question: Question) -> str:
         return f"Pool “{found}”"
     if gate == "mutex":
         return f"Mutex “{need.key.split(':', 2)[2]}”"
+    if gate == "unique":
+        return f"Runs in {need.seconds:g} s of {need.key.split(':', 2)[2]}"
     if gate == "rate":
         return f"Starts in {need.seconds:g} s, of {need.key.split(':', 2)[2]}"
     return f"{gate.capitalize()}: {NAMES.get(gate, need.key)}"

@@ -5,12 +5,12 @@ is a new module and its place in `GATES`, in the order in which they are asked: 
 A run that fans out starts nothing itself; what it does to others is up to its items, and so are most gates.
 """
 
-from tasks_app.gates import circuit, dependency, mutex, overlap, pause, pool, rate
+from tasks_app.gates import circuit, dependency, mutex, overlap, pause, pool, rate, unique
 from tasks_app.gates.need import Need
 from tasks_app.gates.world import World
 from tasks_app.models import TaskRun
 
-GATES = (dependency, pause, circuit, overlap, mutex, pool, rate)
+GATES = (dependency, pause, circuit, overlap, mutex, pool, rate, unique)
 FIELDS = sorted({"fan_out", "strategy", *(name for gate in GATES for name in gate.FIELDS)})
 """Of a task, by which its gates tell what a run needs."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PASS, ATTEMPT, RUN, WINDOW = "pass", "attempt", "run", "window"
+PASS, ATTEMPT, RUN, WINDOW, ONCE = "pass", "attempt", "run", "window", "once"
 """How long a run takes what it needs: for one pass of assigning only, as long as its attempt is active, until the run
-has ended, or for a time."""
+has ended, for a time, or for a time whatever attempts it has meanwhile."""
 WAIT, SKIP, REPLACE = "wait", "skip", "replace"
 """What becomes of a run that cannot have it: it waits, is skipped, or cancels the oldest that has it and waits."""
 

@@ -19,6 +19,7 @@ NAMES = (
     *Task.CHAIN,
     *Task.FAN_OUT,
     *Task.LIMITS,
+    *Task.GUARDS,
     "depends_on",
 )
 """Beside `name` and `namespace`. Whether a task is paused is said by those who operate it, not by the file."""

@@ -19,6 +19,7 @@ from tasks_app import calendars, circuit
 from tasks_app.models import choices
 from tasks_app.models.calendar import Calendar
 from tasks_app.models.chained import Chained
+from tasks_app.models.guarded import Guarded
 from tasks_app.models.limited import Limited
 from tasks_app.models.placed import Placed
 from tasks_app.models.spreading import Spreading
@@ -52,7 +53,7 @@ def default_namespace() -> int:
     return Namespace.objects.get_or_create(name="default")[0].pk
 
 
-class Task(Chained, Spreading, Limited, Placed):
+class Task(Chained, Spreading, Limited, Guarded, Placed):
     """What should run, when, where and under which limits."""
 
     FIRING = Q(status="active", hold=0, deleted_at=None)
@@ -329,7 +330,7 @@ class Task(Chained, Spreading, Limited, Placed):
             problems["calendar"] = f"Only tasks of the namespace “{self.calendar.namespace}” can use this calendar."
         if self.calendar is None and self.on_closed != self.OnClosed.SKIP:
             problems["on_closed"] = "Say by which calendar, or choose skip."
-        problems |= self.check_limits(self.namespace_id) | self.check_spreading()
+        problems |= self.check_limits(self.namespace_id) | self.check_spreading() | self.check_guards()
         if chained:
             problems |= self.check_chain()
         if problems:

@@ -14,7 +14,7 @@ from tasks_app.models import Calendar, Circuit, Pause, Permit, Pool, Task, TaskR
 from tests.tasks_app.factories import NOW, a_run, a_task, a_worker, an_active_run, given_out
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("broker_url")]
-GATES = ["time", "pause", "calendar", "dependency", "overlap", "mutex", "pool", "rate", "circuit", "priority"]
+GATES = ["time", "pause", "calendar", "dependency", "overlap", "mutex", "pool", "rate", "unique", "circuit", "priority"]
 GATES += ["worker labels", "capacity"]
 
 

@@ -17,7 +17,7 @@ def test_a_pending_run(api, make_run):
     assert answer.status_code == 200
     body = answer.json()
     assert body["summary"].startswith("It waits at the gate “worker labels”. No worker is online.")
-    assert len(body["gates"]) == 12
+    assert len(body["gates"]) == 13
     assert set(body["gates"][0]) == {"gate", "open", "value", "since", "opens"}
 
 

@@ -46,6 +46,13 @@ FULL = {
     "circuit": "skip",
     "circuit_failures": 1000,
     "circuit_seconds": 1.5,
+    "fan_out": "params.hosts",
+    "fan_out_parallel": 3,
+    "retry_on": [75, "500-599", "SIGKILL"],
+    "never_retry_on": ["timeout", "signal"],
+    "unique_key": "{host}",
+    "unique_seconds": 60.0,
+    "pause_after_failures": 3,
     "overlap": "queue",
     "max_parallel": 3,
     "max_queued": 0,
@@ -60,7 +67,7 @@ FULL = {
     "preferred_labels": {"disk": "ssd"},
     "strategy": "round_robin",
 }
-DEPENDS = {"depends_on", "depend_on", "trigger_rule", "inputs", "flow_timeout_seconds"}
+DEPENDS = {"depends_on", "depend_on", "trigger_rule", "inputs", "flow_timeout_seconds"}  # only with other tasks
 SERVER_SETS = DEPENDS | {"id", "pause", "managed_by", "next_fire_at", "created_at", "updated_at"}
 
 
