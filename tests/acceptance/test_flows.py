@@ -1,6 +1,7 @@
 """Flows through the real processes: from a file of tasks to the last join, also while dispatchers are killed."""
 
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -135,3 +136,23 @@ def _check(stack: Stack, ledger: Path) -> None:
         shape, _, step = name.partition("-")
         for parent in SHAPES[shape].get(step, ()):
             assert ended[flow, f"{shape}-{parent}"]["completed_at"] <= run["assigned_at"]
+
+
+DOCUMENT = (ROOT / "docs" / "dependencies.md").read_text()
+EXAMPLES = re.findall(r"```yaml\n(.+?)```\n\n\| step \| ends \|\n\|---\|---\|\n(.+?)\n\n", DOCUMENT, re.DOTALL)
+
+
+def test_the_examples_of_the_document_end_as_it_says(stack: Stack):
+    assert len(EXAMPLES) == 3
+    stack.worker()
+    for number, (text, table) in enumerate(EXAMPLES):
+        manage(stack, "apply", "-", "--source", f"example-{number}", text=text)
+        expected = dict(re.findall(r"^\| `(.+?)` \| (\w+) \|$", table, re.MULTILINE))
+        first = next(iter(expected))
+        ids = {task["name"]: task["id"] for task in stack.get("tasks/?page_size=100")["results"]}
+        flow = stack.post(f"tasks/{ids[first]}/run/")["flow"]
+        ended = wait_until(lambda flow=flow: _over(stack, flow), 30, "the flow is over")
+        assert {step["name"]: step["status"] for step in ended["steps"]} == expected
+        assert ended["status"] == "succeeded"
+    (tell,) = stack.runs(ids["tell"])
+    assert tell["params"]["all"] == ["a is up", "b is up", "c is up"]
