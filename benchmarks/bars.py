@@ -116,14 +116,18 @@ def _on_postgresql(measure: str, *path: str) -> Callable[[Results], tuple[Any, s
     return find
 
 
-def _with_tasks(measure: str, *path: str) -> Callable[[Results], tuple[Any, str]]:
-    """The same, and how many tasks there were: the quick benchmark has fewer."""
+def _with(number: str, measure: str, *path: str) -> Callable[[Results], tuple[Any, str]]:
+    """The same, and how many of something there were: the quick benchmark has fewer."""
 
     def find(results: Results) -> tuple[Any, str]:
         found, stack = _on_postgresql(measure, *path)(results)
-        return found, f"{results[measure]['tasks']:,} tasks, {stack}"
+        return found, f"{results[measure][number]:,} {number}, {stack}"
 
     return find
+
+
+def _with_tasks(measure: str, *path: str) -> Callable[[Results], tuple[Any, str]]:
+    return _with("tasks", measure, *path)
 
 
 def _streams(results: Results) -> tuple[Any, str]:
@@ -201,6 +205,48 @@ BARS = (
         _best("sqlite", "valkey"),
         Limit("≥", 10_000),
         Limit("≥", 20_000),
+    ),
+    Bar(
+        "a ready run behind blocked ones starts, worst of 40, ms",
+        "blocked",
+        _with("waiting", "blocked", "worst_ms"),
+        Limit("<", 500),
+        Limit("<", 100),
+    ),
+    Bar(
+        "a run of another namespace than the one with many starts, worst of 20, ms",
+        "tenants",
+        _with("waiting", "tenants", "ms", "max"),
+        Limit("<", 500),
+        Limit("<", 100),
+    ),
+    Bar(
+        "a flow in 10 layers, trigger → done, s",
+        "flow",
+        _with("tasks", "flow", "seconds"),
+        Limit("<", 10),
+        Limit("<", 3),
+    ),
+    Bar(
+        "a child starts after its last parent, 5,000 runs a minute, p99 ms",
+        "children",
+        _on_postgresql("children", "lag_ms", "p99"),
+        Limit("<", 200),
+        Limit("<", 50),
+    ),
+    Bar(
+        "fan-out with join, s",
+        "fan_out",
+        _with("items", "fan_out", "seconds"),
+        Limit("<", 60),
+        Limit("<", 20),
+    ),
+    Bar(
+        "rate of 100 a second, three dispatchers: most in any second",
+        "rate",
+        _on_postgresql("rate", "most_in_a_second"),
+        Limit("≤", 100),
+        Limit("≤", 100),
     ),
     Bar(
         "next fires a second, one core",

@@ -11,7 +11,8 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402 - only after setup
 
-from benchmarks.timings import all_timings  # noqa: E402 - only after setup
+from access_app.models import Namespace  # noqa: E402 - only after setup
+from benchmarks.timings import all_timings  # noqa: E402
 from scheduler_project.standalone import first_start  # noqa: E402
 from tasks_app.clock import database_now  # noqa: E402
 from tasks_app.models import Task, default_namespace  # noqa: E402
@@ -39,6 +40,11 @@ def cron(number: str, schedule: str, what: str) -> None:
     Task.objects.bulk_create(tasks)  # without a hint: a dispatcher looks every second
 
 
+def namespace(name: str) -> None:
+    """Make one."""
+    Namespace.objects.get_or_create(name=name)
+
+
 def pause() -> None:
     """Let nothing fire any more."""
     Task.objects.exclude(schedule="").update(status=Task.Status.PAUSED, next_fire_at=None)
@@ -49,7 +55,13 @@ def timings(seconds: str) -> None:
     print(json.dumps(all_timings(float(seconds))))
 
 
-ACTIONS: dict[str, Callable[..., None]] = {"prepare": prepare, "cron": cron, "pause": pause, "timings": timings}
+ACTIONS: dict[str, Callable[..., None]] = {
+    "prepare": prepare,
+    "cron": cron,
+    "namespace": namespace,
+    "pause": pause,
+    "timings": timings,
+}
 
 if __name__ == "__main__":
     ACTIONS[sys.argv[1]](*sys.argv[2:])

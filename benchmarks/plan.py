@@ -4,7 +4,19 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import applying, concurrency, cron, latency, memory, planning, scale, servers, sustained, throughput
+from benchmarks import (
+    applying,
+    concurrency,
+    cron,
+    latency,
+    memory,
+    planning,
+    scale,
+    servers,
+    sustained,
+    throughput,
+    waiting,
+)
 from benchmarks.baseline import measure as baseline
 from benchmarks.size import Size
 from benchmarks.stack import Stack
@@ -13,6 +25,7 @@ Measure = Callable[[Stack, Size, Callable[[str], None]], dict[str, Any]]
 
 NAMES = (
     *("floor", "throughput", "baseline", "latency", "cron", "concurrency", "memory", "streams"),
+    *("blocked", "tenants", "flow", "children", "fan_out", "rate"),
     *("planning", "apply", "fires", "scale"),
 )
 """What `--only` knows."""
@@ -25,6 +38,12 @@ MEASURES: dict[str, Measure] = {
     "latency": latency.measure,
     "cron": cron.measure,
     "concurrency": concurrency.measure,
+    "flow": waiting.flow,
+    "children": waiting.children,
+    "fan_out": waiting.fan_out,
+    "rate": waiting.rate,
+    "blocked": waiting.blocked,
+    "tenants": waiting.tenants,
     "planning": planning.measure,
     "apply": applying.measure,
     # These fill the database with tasks.
@@ -82,6 +101,12 @@ def seconds(measure: str, size: Size) -> float:
         "latency": 6 + (size.latency_rounds + 1) * (size.latency_seconds + 1),
         "cron": 16 + 10 * size.cron_fires,
         "concurrency": sum(7 + number / 150 for number in size.at_once),
+        "flow": 4 + size.flow_tasks / 50,
+        "children": 5 + size.child_seconds,
+        "fan_out": 3 + size.fan_out_items / 200,
+        "rate": 12 + 1.2 * size.rate_seconds,
+        "blocked": 20 + size.waiting_runs / 4_000,
+        "tenants": 10 + size.waiting_runs / 4_000,
         "planning": 3 + size.planning_seconds,
         "apply": 2 + size.apply_tasks / 500,
         "fires": 10 + size.fires_tasks / 1_200 + size.beat_seconds,

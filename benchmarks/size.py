@@ -30,6 +30,12 @@ class Size:
     stream_tasks: int
     stream_rounds: int
     stream_prefetches: tuple[str, ...]
+    waiting_runs: int
+    """That hold up one that is ready."""
+    flow_tasks: int
+    child_seconds: float
+    fan_out_items: int
+    rate_seconds: int
     planning_seconds: float
     apply_tasks: int
     fires_tasks: int
@@ -63,6 +69,11 @@ FULL = Size(
     stream_tasks=10_000,
     stream_rounds=5,
     stream_prefetches=("default", "tuned"),
+    waiting_runs=100_000,
+    flow_tasks=1_000,
+    child_seconds=30.0,
+    fan_out_items=10_000,
+    rate_seconds=60,
     planning_seconds=5.0,
     apply_tasks=10_000,
     fires_tasks=150_000,
@@ -96,6 +107,11 @@ QUICK = Size(
     stream_tasks=1_000,
     stream_rounds=1,
     stream_prefetches=("default",),
+    waiting_runs=2_000,
+    flow_tasks=100,
+    child_seconds=3.0,
+    fan_out_items=300,
+    rate_seconds=3,
     planning_seconds=0.5,
     apply_tasks=500,
     fires_tasks=3_000,

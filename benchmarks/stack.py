@@ -97,7 +97,7 @@ class Stack:
         self.api = Api(url, self.helper("prepare").split()[-1])
         web = [UVICORN, "scheduler_project.asgi:application", "--port", str(port), "--no-access-log"]
         self._part("web", web, self.environment)
-        self._part("dispatcher", [sys.executable, "-m", "scheduler_project.dispatcher"], self.environment)
+        self.dispatchers(1)
         self.workers(1)
 
     def helper(self, *arguments: str) -> str:
@@ -107,6 +107,16 @@ class Stack:
         if done.returncode:
             raise Failed(f"benchmarks.orm {arguments[0]}: {done.stderr.strip().splitlines()[-1]}")
         return done.stdout
+
+    def dispatchers(self, number: int) -> None:
+        """Have so many dispatchers; the first always stays."""
+        names = ["dispatcher", *(f"dispatcher-{n}" for n in range(2, number + 1))]
+        surplus = [part for part in self.parts if part.name.startswith("dispatcher") and part.name not in names]
+        end(surplus)
+        self.parts = [part for part in self.parts if part not in surplus]
+        for name in names:
+            if name not in self.pids():
+                self._part(name, [sys.executable, "-m", "scheduler_project.dispatcher"], self.environment)
 
     def workers(self, number: int, max_tasks: int | None = None) -> None:
         """Have so many workers online, each with so many slots; those that fit already stay."""
