@@ -59,10 +59,11 @@ def assign(now: datetime, placements: list[str], *, troubled: bool = True) -> As
         giving.store(moved)
         circuits.passed((run, by_id[worker]) for run, worker in choices)
         WorkerInfo.objects.filter(pk__in={worker for _, worker in choices}).update(last_assigned_at=now)
+        # Others that give out at this moment hold their workers: what is left has to wait for a look, not for a slot.
+        crowded = giving.starved and registry.available(now).count() > len(workers)
     given = [(by_id[worker].boot_id, _assignment(run)) for run, worker in choices]
-    return Assigned(
-        list(_letters(given)), number=len(given), starved=giving.starved, again=giving.again or bool(giving.spread)
-    )
+    again = giving.again or bool(giving.spread) or crowded
+    return Assigned(list(_letters(given)), number=len(given), starved=giving.starved, again=again)
 
 
 def _candidates(workers: Iterable[WorkerInfo], circuits: Trying) -> dict[int, Candidate]:

@@ -26,6 +26,8 @@ REMEMBERED = 200
 """Runs of a task, to tell which workers it has used."""
 LOOKED_AT = 2000
 """Runs looked at in one pass, though gates stop most of them."""
+BUSY = 200
+"""Runs that one should look at again, after which one does so rather than look at more."""
 
 _TASK = {"name", "executor", "command", "config", "timeout_seconds", "strategy", "preferred_labels", *FIELDS}
 NEEDED = ["attempt", "placement", "params", "scheduled_for", "priority", "available_at", "gate", "fan_out"] + [
@@ -51,6 +53,7 @@ class Giving:
         self._seen: list[UUID] = []
         self._uses: dict[int, dict[int, Use]] = {}
         """Of tasks whose strategy needs to know, what each worker has had of them."""
+        self._busy = 0
         self._stopping = False
         self._lacking = len(self._offers) < len(offers)
         self._permits = Permits(now)
@@ -64,7 +67,7 @@ class Giving:
     def give(self) -> None:
         """Choose runs, and stop those that gates hold up, until no slot is left, or nothing ready that could use it."""
         while self._left > 0 and self._spaces:
-            if len(self._seen) >= LOOKED_AT:
+            if len(self._seen) >= LOOKED_AT or self._busy >= BUSY:
                 self.again = True
                 return
             self._round()
@@ -128,6 +131,7 @@ class Giving:
 
     def _spread(self, run: TaskRun) -> None:
         if self._permits.busy(run):
+            self._busy += 1
             self.again = True
             return
         self._permits.take(run)
@@ -135,6 +139,7 @@ class Giving:
 
     def _give(self, run: TaskRun) -> bool:
         if self._permits.busy(run):
+            self._busy += 1
             self.again = True
             return False
         task = run.task

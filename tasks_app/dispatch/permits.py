@@ -26,6 +26,9 @@ BUCKETS = 1024
 """Keys that fall into one share a lock."""
 _LOCKS = 0x7461736B
 """Of PostgreSQL's advisory locks those of this class are ours."""
+AT_ONCE = 10
+"""Starts of one rate in one pass: the more are given out together, the later some of them start, and a window counts
+from when they were given out."""
 RELEASED = 2000
 """Permits in one pass."""
 
@@ -43,6 +46,7 @@ class Permits:
         self._used: Counter[str] = Counter()
         self._own: set[tuple[UUID, str]] = set()
         self._given: list[Permit] = []
+        self._together: Counter[str] = Counter()
 
     def consider(self, wishes: Iterable[tuple[TaskRun, list[Need]]]) -> None:
         """Find out how much there is of what these runs need."""
@@ -70,8 +74,11 @@ class Permits:
         return None
 
     def busy(self, run: TaskRun) -> bool:
-        """Another dispatcher is about to decide on something the run needs."""
-        return any(need.counted and need.key not in self._mine for need in self._needs.get(run.pk, ()))
+        """One should look again: another dispatcher decides on something it needs, or enough has started at once."""
+        return any(
+            need.counted and (need.key not in self._mine or self._together[need.key] >= AT_ONCE)
+            for need in self._needs.get(run.pk, ())
+        )
 
     def room(self, need: Need) -> int:
         """How much is left of what `need` asks for."""
@@ -83,6 +90,7 @@ class Permits:
             if (run.pk, need.key) in self._own:
                 continue
             self._used[need.key] += need.takes
+            self._together[need.key] += need.lasts == WINDOW
             if need.counted:
                 self._given.append(self._permit(run, need))
 

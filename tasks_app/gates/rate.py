@@ -16,5 +16,5 @@ def needs(run: TaskRun, world: World) -> Iterator[Need]:
     task = run.task
     if task.rate_count and not run.fans_out:
         text = f"{task.namespace_id}:{filled(task.rate_key, run.params)}" if task.rate_key else f"task:{task.pk}"
-        key, seconds = f"rate:{task.rate_seconds:g}:{text}", task.rate_seconds + WAY_SECONDS
-        yield Need(key, most=task.rate_count, lasts=WINDOW, seconds=seconds)
+        key = f"rate:{task.rate_seconds:g}:{text}"
+        yield Need(key, most=task.rate_count, lasts=WINDOW, seconds=task.rate_seconds + WAY_SECONDS)

@@ -147,15 +147,15 @@ class Chained(models.Model):
                 raise _refused(f"There is no task “{each['task']}” in the namespace; make it first.")
         return {ids[each["task"]]: each.get("when", "") for each in wanted}
 
-    def check_chain(self) -> dict[str, str]:
-        """What is wrong with its dependencies, by field."""
+    def check_chain(self, *, graph: bool = True) -> dict[str, str]:
+        """What is wrong with its dependencies, by field; without `graph`, that of its namespace is not looked at."""
         try:
             parents = self.parents()
             if parents and (self.schedule or self.schedules):
                 return {"schedule": "A task that depends on others runs after them; leave this empty."}
             if self.inputs and not parents:
                 return {"inputs": "Only a task that depends on others can take something from them."}
-            if parents or self.leads or self.feeds:
+            if graph and (parents or self.leads or self.feeds):
                 self._check_graph(parents)
         except ValidationError as error:
             return {name: " ".join(messages) for name, messages in error.message_dict.items()}

@@ -15,6 +15,7 @@ def test_the_first_stack_gets_everything():
     names = [step.measure for step in plan.steps("postgresql/rabbitmq", True, plan.NAMES, size.QUICK)]
     assert names == [
         *("memory", "baseline", "http", "latency", "cron", "concurrency"),
+        *("flow", "children", "fan_out", "rate", "blocked", "tenants"),
         *("planning", "apply", "fires", "scale"),
     ]
 

@@ -266,6 +266,12 @@ def test_only_so_many_start_in_any_window():
     assert assign(after(20.4)) == runs[6:]
 
 
+def test_of_a_large_rate_a_few_start_at_once():
+    task = a_task(rate_count=25, rate_seconds=10)
+    runs = [a_run(task).pk for _ in range(30)]
+    assert [assign() for _ in range(4)] == [runs[:10], runs[10:20], runs[20:25], []]
+
+
 def test_the_window_slides():
     task = a_task(rate_count=2, rate_seconds=10)
     first = a_run(task).pk
