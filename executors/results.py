@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -25,15 +25,9 @@ class Results:
         """Take the folder away."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    @contextlib.contextmanager
-    def of(self, context: Context) -> Iterator[Said]:
-        """Of one attempt; afterwards its file is gone."""
-        said = Said(f"{self._folder}/{context.run_id}.{context.attempt}", context.log)
-        try:
-            yield said
-        finally:
-            with contextlib.suppress(OSError):
-                os.unlink(said.path)  # noqa: PTH108 - pathlib takes memory
+    def of(self, context: Context) -> Said:
+        """Of one attempt; used in a `with`, after which its file is gone."""
+        return Said(f"{self._folder}/{context.run_id}.{context.attempt}", context.log)
 
 
 class Said:
@@ -44,6 +38,15 @@ class Said:
         """Where the command may write its result; there is nothing yet."""
         self._log = log
         self._end = b""
+        self._may_be_left = True
+
+    def __enter__(self) -> Said:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._may_be_left:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)  # noqa: PTH108 - pathlib takes memory
 
     def write(self, chunk: bytes) -> None:
         """Pass output on, and keep its end."""
@@ -57,6 +60,7 @@ class Said:
         except OSError as error:
             return {"dropped": f"SCHEDULER_RESULT_FILE cannot be read: {error.strerror}."}
         if written is None:
+            self._may_be_left = False
             return self._last_line()
         if len(written) > RESULT_BYTES:
             return {"dropped": f"SCHEDULER_RESULT_FILE has more than {RESULT_BYTES:,} bytes."}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any, TypeVar
 
 from django.db import connection
@@ -92,7 +92,7 @@ def insert(rows: Sequence[Model]) -> None:
     if not rows:
         return
     model = type(rows[0])
-    fields = [field for field in model._meta.concrete_fields if any(map(partial(_is_set, field), rows))]
+    fields = [field for field in model._meta.concrete_fields if _is_set(field, rows)]
     columns = [str(field.column) for field in fields]
     values = [{str(field.column): getattr(row, field.attname) for field in fields} for row in rows]
     table, parameter = given(model, columns, values)
@@ -106,8 +106,18 @@ def insert(rows: Sequence[Model]) -> None:
         cursor.execute(statement, [parameter])
 
 
-def _is_set(field: Field[Any, Any], row: Model) -> bool:
-    value = getattr(row, field.attname)
+def _is_set(field: Field[Any, Any], rows: Sequence[Model]) -> bool:
+    """Whether any row's value is other than what the database puts there by itself."""
+    name = field.attname
+    if field.null and not field.has_db_default():
+        return any(row.__dict__.get(name) is not None for row in rows)
+    if field.has_db_default() and field.has_default():  # they are the same, wherever there are both
+        default = field.get_default()
+        return any(row.__dict__.get(name) != default for row in rows)
+    return any(_is_given(field, getattr(row, name)) for row in rows)
+
+
+def _is_given(field: Field[Any, Any], value: Any) -> bool:
     return not isinstance(value, DatabaseDefault) and not (field.primary_key and value is None)
 
 

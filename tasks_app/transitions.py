@@ -20,6 +20,7 @@ from django.db import connection
 from django.db.models import Case, DateTimeField, F, Q, Value, When
 
 from tasks_app.models import ACTIVE, DEPENDENCY, RunAttempt, TaskRun
+from tasks_app.sharing import Tasks
 from tasks_app.sql import insert, update
 
 Key = tuple[UUID, int]
@@ -80,13 +81,15 @@ def start(times: Iterable[tuple[UUID, int, datetime]]) -> list[UUID]:
     return _move(rows, ["assigned"])
 
 
-_DECIDING = [
-    *("attempt", "assigned_at", "started_at", "available_at", "failures", "losses", "cancel_requested_at"),
-    *("task__max_attempts", "task__retry_delay_seconds", "task__retry_max_delay_seconds", "task__delivery"),
-    *("task__retry_on", "task__never_retry_on", "task__pause_after_failures"),
-    *("task__circuit", "task__circuit_failures", "task__circuit_seconds", "task__target"),
+_OF_RUN = (
+    *("task", "attempt", "assigned_at", "started_at", "available_at", "failures", "losses", "cancel_requested_at"),
     *("worker__name", "worker__gave_up"),
-]
+)
+_OF_TASK = (
+    *("max_attempts", "retry_delay_seconds", "retry_max_delay_seconds", "delivery"),
+    *("retry_on", "never_retry_on", "pause_after_failures"),
+    *("circuit", "circuit_failures", "circuit_seconds", "target"),
+)
 """What decides how an attempt ends, and what its record says."""
 
 
@@ -97,10 +100,12 @@ def locked(keys: Iterable[Key], **also: Any) -> list[TaskRun]:
     (an expression by its name) the caller wants to know.
     """
     attempts = dict(keys)
-    runs = TaskRun.objects.filter(pk__in=attempts, status__in=ACTIVE).select_related("task", "worker")
-    runs = runs.only(*_DECIDING).annotate(**also)
-    found = runs.select_for_update(of=("self",)) if connection.features.has_select_for_update_of else runs
-    return [run for run in found if run.attempt == attempts[run.pk]]
+    runs = TaskRun.objects.filter(pk__in=attempts, status__in=ACTIVE).select_related("worker")
+    runs = runs.only(*_OF_RUN).annotate(**also)
+    locking = runs.select_for_update(of=("self",)) if connection.features.has_select_for_update_of else runs
+    found = [run for run in locking if run.attempt == attempts[run.pk]]
+    Tasks(_OF_TASK).of(found)
+    return found
 
 
 _ENDING = {

@@ -17,6 +17,7 @@ from tasks_app.dispatch.stop import stop
 from tasks_app.gates import FIELDS, Need, World, needs
 from tasks_app.models import ACTIVE, TaskRun
 from tasks_app.shares import Claimant, shares
+from tasks_app.sharing import Tasks
 from tasks_app.sql import claimed
 from workers_app.balance import REMEMBERING, Candidate, Use, Wish, choose
 
@@ -29,10 +30,8 @@ LOOKED_AT = 2000
 BUSY = 200
 """Runs that one should look at again, after which one does so rather than look at more."""
 
-_TASK = {"name", "executor", "command", "config", "timeout_seconds", "strategy", "preferred_labels", *FIELDS}
-NEEDED = ["attempt", "placement", "params", "scheduled_for", "priority", "available_at", "gate", "fan_out"] + [
-    f"task__{name.removesuffix('_id')}" for name in sorted(_TASK)
-]
+OF_TASK = sorted({"name", "executor", "command", "config", "timeout_seconds", "strategy", "preferred_labels", *FIELDS})
+OF_RUN = ("task", "attempt", "placement", "params", "scheduled_for", "priority", "available_at", "gate", "fan_out")
 """What gates ask and an assignment says: the rest of run and task stays where it is."""
 
 
@@ -51,6 +50,7 @@ class Giving:
         if len(set(self._spaces.values())) > 1:
             self._weights, self._active = _weights(self._spaces.values()), _active()
         self._seen: list[UUID] = []
+        self._tasks = Tasks(OF_TASK)
         self._uses: dict[int, dict[int, Use]] = {}
         """Of tasks whose strategy needs to know, what each worker has had of them."""
         self._busy = 0
@@ -105,8 +105,8 @@ class Giving:
         ready = TaskRun.objects.filter(status="pending", gate="", placement=placement, available_at__lte=self._now)
         if self._seen:
             ready = ready.exclude(pk__in=self._seen)
-        ready = ready.order_by("-priority", "available_at", "id").select_related("task").only(*NEEDED)
-        runs = list(claimed(ready)[:number])
+        runs = list(claimed(ready.order_by("-priority", "available_at", "id").only(*OF_RUN))[:number])
+        self._tasks.of(runs)
         self._seen += [run.pk for run in runs]
         return runs
 

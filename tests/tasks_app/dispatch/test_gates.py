@@ -373,29 +373,3 @@ def test_many_blocked_runs_hold_up_nobody():
     small = a_run()
     assert len(assign()) == 2
     assert fresh(small).status == "assigned"
-
-
-# Namespaces
-
-
-def test_a_namespace_that_waits_with_much_does_not_hold_up_another(a_roomy_worker: WorkerInfo):
-    WorkerInfo.objects.update(max_tasks=10)
-    busy, small = (Namespace.objects.create(name=name) for name in ("busy", "small"))
-    greedy = a_task(namespace=busy)
-    for _ in range(50):
-        a_run(greedy)
-    modest = {a_run(a_task(namespace=small)).pk for _ in range(2)}
-    assigned = assign()
-    assert len(assigned) == 10
-    assert modest < set(assigned)
-
-
-def test_slots_are_shared_by_weight(a_roomy_worker: WorkerInfo):
-    WorkerInfo.objects.update(max_tasks=30)
-    for name, weight in (("one", 1), ("two", 2)):
-        task = a_task(namespace=Namespace.objects.create(name=name, weight=weight))
-        for _ in range(50):
-            a_run(task)
-    assign()
-    active = TaskRun.objects.filter(status="assigned").values_list("task__namespace__name", flat=True)
-    assert sorted(active) == ["one"] * 10 + ["two"] * 20
