@@ -15,11 +15,12 @@ from tasks_app.dispatch.matching import demand_of
 from tasks_app.dispatch.permits import Permits
 from tasks_app.dispatch.stop import stop
 from tasks_app.gates import FIELDS, Need, World, needs
-from tasks_app.models import ACTIVE, TaskRun
+from tasks_app.models import ACTIVE, Task, TaskRun
 from tasks_app.shares import Claimant, shares
 from tasks_app.sharing import Tasks
 from tasks_app.sql import claimed
 from workers_app.balance import REMEMBERING, Candidate, Use, Wish, choose
+from workers_app.events import note_often
 
 BATCH = 500
 """Runs assigned in one pass."""
@@ -144,7 +145,7 @@ class Giving:
             return False
         task = run.task
         wish = Wish(str(task.pk), str(run.pk), run.attempt, self._uses.get(task.pk, {}))
-        worker = choose(task.strategy, self._offers[run.placement], wish, task.preferred_labels)
+        worker = _chosen(task, self._offers[run.placement], wish)
         if worker is None:
             self._spaces.pop(run.placement, None)
             self._lacking = True
@@ -163,6 +164,15 @@ class Giving:
         if task in self._uses:
             before = self._uses[task].get(worker.id, Use())
             self._uses[task][worker.id] = Use(before.runs + 1, self._now.timestamp() + 1e-6 * len(self.choices))
+
+
+def _chosen(task: Task, able: list[Candidate], wish: Wish) -> Candidate | None:
+    """A strategy of somebody's package that is missing here, or goes wrong, holds up nothing."""
+    try:
+        return choose(task.strategy, able, wish, task.preferred_labels)
+    except Exception as error:  # noqa: BLE001 - whatever a function that is not ours may raise
+        note_often("strategy_failed", "The strategy %s of task %s failed: %r", task.strategy, task.name, error)
+        return choose("least_loaded", able, wish, task.preferred_labels)
 
 
 def _uses(task: int) -> dict[int, Use]:

@@ -179,3 +179,10 @@ def test_a_worker_gets_all_in_one_letter_unless_it_would_grow_too_large():
     numbers = [(boot, len(message.items)) for boot, message in letters]
     assert sorted(count for boot, count in numbers if boot == small.boot_id) == [60]
     assert sorted(count for boot, count in numbers if boot == large.boot_id) == [5] * 12
+
+
+def test_a_strategy_that_is_not_installed_here_holds_up_nothing(caplog: pytest.LogCaptureFixture):
+    worker = a_worker()
+    run = a_run(a_task(strategy="of_another_package"))
+    assert [(boot, message.key.run) for boot, message in assign(NOW)] == [(worker.boot_id, run.pk)]
+    assert "The strategy of_another_package of task" in caplog.text

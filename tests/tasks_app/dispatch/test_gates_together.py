@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from random import Random
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -89,16 +90,18 @@ def test_in_any_mix_of_turns_no_limit_is_passed(limit: Callable[[], list[Task]])
     assert total["succeeded"] > 0
 
 
-@pytest.mark.parametrize("overlap", ["skip", "replace"])
-def test_of_many_that_come_together_one_runs(overlap: str, broker_url: str):
+@pytest.mark.parametrize(
+    ("fields", "left"),
+    [({"overlap": "skip"}, "skipped"), ({"overlap": "replace"}, "cancelled"), ({"unique_seconds": 3600}, "skipped")],
+)
+def test_of_many_that_come_together_one_runs(fields: dict[str, Any], left: str, broker_url: str):
     a_worker(max_tasks=100)
-    task = a_task(overlap=overlap)
+    task = a_task(**fields)
     for _ in range(9):
         a_run(task)
     together(*[assign] * 3)
     while assign():
         pass
-    left = {"skip": "skipped", "replace": "cancelled"}[overlap]
     assert Counter(TaskRun.objects.values_list("status", flat=True))["assigned"] == 1
     assert Counter(TaskRun.objects.values_list("status", flat=True))[left] >= 7
     assert Permit.objects.get().run_id == TaskRun.objects.get(status="assigned").pk
