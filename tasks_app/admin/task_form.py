@@ -17,7 +17,7 @@ from tasks_app.validators import validate_conditions, validate_label_map, valida
 
 LABELS = ("worker_labels", "excluded_labels", "preferred_labels", "labels")
 ROWS = {"description": 2, "command": 5, "config": 4, "schedules": 4, "pools": 2, "retry_on": 1, "never_retry_on": 1}
-ROWS |= dict.fromkeys(LABELS, 2)
+ROWS |= dict.fromkeys((*LABELS, "inputs"), 2)
 """Height of the text areas."""
 
 
