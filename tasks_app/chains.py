@@ -27,7 +27,7 @@ def chain(tasks: Iterable[Task]) -> None:
     seen: set[int | None] = set()
     for task in wanting:
         # All is stored, so one look at the graph of a namespace is enough for all of its tasks.
-        look = task.namespace_id not in seen and task.dependencies.exists()
+        look = task.namespace_id not in seen and (task.leads or task.feeds or task.dependencies.exists())
         seen |= {task.namespace_id} if look else set()
         if problems := task.check_chain(graph=look):
             named = {field: f"{task.name}: {text}" if len(wanting) > 1 else text for field, text in problems.items()}

@@ -267,3 +267,20 @@ def test_a_file_is_read_before_the_transaction(apply, monkeypatch):
     )
     apply(TWO)
     assert seen == [False]
+
+
+FLOW = """
+tasks:
+  - {name: a, executor: shell, command: "true"}
+  - {name: b, executor: shell, command: "true", depends_on: [a]}
+  - {name: c, executor: shell, command: "true", depends_on: [a]}
+  - {name: d, executor: shell, command: "true", depends_on: [b, c]}
+"""
+
+
+def test_taking_a_parent_away_may_not_leave_a_flow_with_two_first_tasks(apply):
+    apply(FLOW)
+    freed = FLOW.replace('c, executor: shell, command: "true", depends_on: [a]', 'c, executor: shell, command: "true"')
+    with pytest.raises(CommandError, match="“d” would be part of flows that begin with different tasks"):
+        apply(freed)
+    assert Task.objects.get(name="c").depends_on == [{"task": "a"}]
