@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -56,7 +56,7 @@ def retry(flow: FlowRun, now: datetime, user: Any = None, *, steps: Collection[s
         params=flow.params,
         given={str(step): values for step, values in done.items() if step not in again},
         scheduled_for=flow.scheduled_for,
-        deadline=now + timedelta(seconds=flow.task.flow_timeout_seconds) if flow.task.flow_timeout_seconds else None,
+        deadline=flows.deadline(flow.task, now),
         retry_of=flow,
         created_by=user,
         created_at=now,

@@ -42,14 +42,17 @@ def _begun(run: TaskRun, now: datetime) -> FlowRun:
         plan_id=_stored(plan_of(task)),
         params=run.params,
         scheduled_for=run.scheduled_for,
-        deadline=max(now, run.available_at) + timedelta(seconds=task.flow_timeout_seconds)
-        if task.flow_timeout_seconds
-        else None,
+        deadline=deadline(task, max(now, run.available_at)),
         created_by_id=run.created_by_id,
         created_at=now,
     )
     run.flow, run.step, run.settled = flow, 0, False
     return flow
+
+
+def deadline(task: Task, begin: datetime) -> datetime | None:
+    """When a flow that begins with `task` at `begin` has to be over."""
+    return begin + timedelta(seconds=task.flow_timeout_seconds) if task.flow_timeout_seconds else None
 
 
 def _steps(first: TaskRun, flow: FlowRun, tasks: dict[int, Task], now: datetime) -> list[TaskRun]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 
 from tasks_app.gates import Need, World
 from tasks_app.models import TaskRun
+from workers_app import registry
+from workers_app.models import WorkerInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,11 @@ class Question:
     world: World
     needs: dict[str, list[Need]] = field(default_factory=dict)
     """By gate, as those decide who assign runs."""
+
+    @cached_property
+    def workers(self) -> list[WorkerInfo]:
+        """Those that may be given runs now."""
+        return list(registry.available(self.now))
 
     def since(self, key: str) -> datetime | None:
         """The run has waited at this very gate."""

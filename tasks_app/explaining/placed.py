@@ -8,10 +8,8 @@ from django.db.models import Count, Q
 
 from tasks_app import circuit
 from tasks_app.dispatch.matching import demand_of, served_by, unfit
-from tasks_app.dispatch.probes import seen
 from tasks_app.explaining.line import Line, Question, counted, moment
 from tasks_app.models import ACTIVE, TaskRun, set_aside_until
-from workers_app import registry
 from workers_app.models import WorkerInfo
 
 MOST = 10_000
@@ -33,7 +31,7 @@ def priority(question: Question) -> Line:
 
 
 def labels(question: Question) -> Line:
-    workers = list(registry.available(question.now))
+    workers = question.workers
     if not workers:
         last = WorkerInfo.objects.order_by("-last_heartbeat").first()
         since = last.last_heartbeat if last else None
@@ -48,13 +46,12 @@ def labels(question: Question) -> Line:
 
 
 def capacity(question: Question) -> Line:
-    workers = list(registry.available(question.now))
-    demand, served = demand_of(question.run.placement), served_by(workers)
-    able = [worker for worker in workers if not unfit(worker, demand, served)]
+    demand, served = demand_of(question.run.placement), served_by(question.workers)
+    able = [worker for worker in question.workers if not unfit(worker, demand, served)]
     counts = TaskRun.objects.filter(status__in=ACTIVE, worker__in=able).values_list("worker").annotate(Count("pk"))
     used = dict(counts.order_by())
-    shut, due = seen(question.now)
-    aside = [each for each in able if circuit.worker(each.name) in shut | due]
+    tripped = question.world.shut | question.world.due
+    aside = [each for each in able if circuit.worker(each.name) in tripped]
     free = sum(max(each.max_tasks - used.get(each.pk, 0), 0) for each in able if each not in aside)
     slots = sum(each.max_tasks for each in able)
     value = f"{free:,} of {counted(slots, 'slot')} free on {counted(len(able), 'worker')} that may carry it out."
